@@ -1,0 +1,53 @@
+"""The HTTP API: it validates requests, writes rows and rings the worker's bell. It never touches the volume."""
+
+from flask import Flask
+
+from api_service import auth, errors, idempotency, requests_log
+from api_service.dispatch import Dispatcher
+from api_service.errors import ProblemApi
+from api_service.parts import Parts
+from api_service.routes import docs, downloads, health, models, tasks
+from shared.database import Database
+from shared.redis_client import connect
+from shared.secrets import SecretBox
+from shared.settings import Settings
+from shared.version import VERSION
+
+NEEDS = ("database_url", "redis_url", "secret_keys", "admin_token")
+# Bytes. The largest honest body is a model with 128 long patterns.
+LARGEST_BODY = 1 << 20
+
+
+def create_app(settings: Settings) -> Flask:
+    """Join the parts: the one place where they meet."""
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        API_TITLE="Weighbridge",
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/api",
+        OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS=_SPEC,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    database = Database.from_settings(settings)
+    app.extensions["weighbridge"] = Parts(
+        settings, database, connect(settings), SecretBox.from_settings(settings), Dispatcher(settings)
+    )
+    requests_log.register(app)
+    errors.register(app)
+    auth.register(app, settings)
+    idempotency.register(app, database)
+    api = ProblemApi(app)
+    for blueprint in (models.blueprint, downloads.blueprint, tasks.blueprint, health.blueprint):
+        api.register_blueprint(blueprint)
+    app.register_blueprint(docs.blueprint)
+    return app
+
+
+_SPEC = {
+    "info": {"description": "A register of models, and the service that downloads and keeps the local ones."},
+    "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+    "security": [{"bearer": []}],
+}

@@ -1,0 +1,40 @@
+"""Who is calling, and may they: one admin bearer token; roles and sign-in come with the Access issue."""
+
+import hmac
+from http import HTTPStatus
+
+from flask import Flask, Response, g, request
+
+from api_service.errors import problem
+from shared.settings import Settings
+
+# Health probes and the docs are open; whatever is not named here wants a token.
+OPEN_ENDPOINTS = frozenset(
+    {"health.alive", "health.ready", "health.health", "api-docs.openapi_json", "docs.page", "docs.asset"}
+)
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Guard every route but the open ones."""
+    assert settings.admin_token is not None, "Settings.from_env(needs=…) checks this at start"
+    expected = settings.admin_token.get_secret_value().encode()
+
+    @app.before_request
+    def _guard() -> Response | None:
+        if request.endpoint in OPEN_ENDPOINTS:
+            return None
+        if _is(expected):
+            g.caller = "admin"
+            return None
+        return problem(
+            "UNAUTHENTICATED",
+            HTTPStatus.UNAUTHORIZED,
+            "This request carries no valid token.",
+            "Send `Authorization: Bearer <token>`; `make run` prints the admin token's sign-in link.",
+            {},
+        )
+
+
+def _is(expected: bytes) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), expected)

@@ -1,0 +1,98 @@
+"""What several routes answer with: models and operations with their live progress, and the bell after a commit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy.orm import Session
+
+from api_service.parts import parts
+from api_service.schemas.operations import progress_object
+from shared import claims, operations, progress
+from shared.operations import Nudge
+from shared.progress import Progress
+from shared.tables import Model, ModelType, Operation, OperationStatus
+from shared.task_names import TaskName
+
+log = structlog.get_logger(__name__)
+
+_NO_FACTS = dict.fromkeys(("architecture", "family", "parameter_count", "quantization", "context_length", "hidden_size", "layers", "heads", "kv_heads", "vocab_size", "license"))
+_UNLOADED = {"status": "unloaded", "precision": None, "loaded_at": None, "memory_bytes": None}
+
+
+def announce(operation: Operation | None) -> None:
+    """After the commit: claim the model, show the operation as pending, ring the bell.
+
+    Neither Redis nor the broker has to be there: the sweep makes up for whatever fails here.
+    """
+    if operation is None:
+        return
+    log.info(
+        "operation requested", operation=str(operation.id), kind=operation.kind, model=operation.model_id
+    )
+    here = parts()
+    try:
+        claims.take(here.redis, operation)
+    except RedisError as error:
+        log.warning("claim not set", operation=str(operation.id), error=type(error).__name__)
+        return
+    here.dispatcher.enqueue(operations.nudge_for(operation))
+
+
+def announce_cancel(operation: Operation) -> None:
+    """After the commit: give the claim of a canceled one back; ring for a running one, or for a purge."""
+    here = parts()
+    log.info("cancel requested", operation=str(operation.id), status=str(operation.status))
+    try:
+        if operation.status is OperationStatus.CANCELED:
+            claims.release(here.redis, operation)
+    except RedisError as error:
+        log.warning("claim not released", operation=str(operation.id), error=type(error).__name__)
+    if operation.status is OperationStatus.RUNNING or operation.purge_requested_at is not None:
+        here.dispatcher.enqueue(Nudge(TaskName.CANCEL, operation))
+
+
+def live_progress(found: Sequence[Operation]) -> dict[Any, Progress]:
+    """The live progress of those that run; nothing when Redis is away (the rows still answer)."""
+    running = [operation.id for operation in found if operation.status is OperationStatus.RUNNING]
+    try:
+        return progress.read(parts().redis, running)
+    except RedisError as error:
+        log.warning("no live progress", error=type(error).__name__)
+        return {}
+
+
+def operation_bodies(found: Sequence[Operation], *, in_model_words: bool = False) -> list[dict[str, Any]]:
+    """The progress object of each operation, with one round trip to Redis."""
+    live = live_progress(found)
+    return [progress_object(one, live.get(one.id), in_model_words=in_model_words) for one in found]
+
+
+def model_bodies(session: Session, models: Sequence[Model]) -> list[dict[str, Any]]:
+    """Models as the API shows them: one query and one round trip for all their operations."""
+    active = operations.unfinished_of(session, [model.id for model in models])
+    bodies = operation_bodies(list(active.values()), in_model_words=True)
+    by_model = {body["model_id"]: body for body in bodies}
+    return [_model_body(model, by_model.get(model.id)) for model in models]
+
+
+def model_body(session: Session, model: Model) -> dict[str, Any]:
+    """One model as the API shows it."""
+    return model_bodies(session, [model])[0]
+
+
+def _model_body(model: Model, active: dict[str, Any] | None) -> dict[str, Any]:
+    columns = {
+        column.key: getattr(model, column.key)
+        for column in Model.__table__.columns
+        if column.key != "manifest"
+    }
+    local = model.type is ModelType.LOCAL
+    return columns | {
+        "has_api_key": model.api_key_encrypted is not None,
+        "has_hf_token": model.hf_token_encrypted is not None,
+        "active_operation": active,
+        "metadata": _NO_FACTS | {"tags": []} if local else None,
+        "runtime": _UNLOADED if local else None,
+    }

@@ -1,0 +1,65 @@
+"""Is it alive, is it ready, and how is everything."""
+
+from typing import Any
+
+from flask_smorest import Blueprint
+from redis.exceptions import RedisError
+
+from api_service.parts import parts
+from api_service.schemas.health import HealthSchema, ProbeSchema
+from shared import presence
+from shared.errors import ServiceUnavailable
+from shared.task_names import QueueName
+from shared.version import VERSION
+
+blueprint = Blueprint("health", __name__, description="Health")
+
+
+@blueprint.get("/healthz")
+@blueprint.response(200, ProbeSchema)
+@blueprint.doc(security=[])
+def alive() -> Any:
+    """The process answers; asks nobody else."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+@blueprint.response(200, ProbeSchema)
+@blueprint.doc(security=[])
+def ready() -> Any:
+    """Postgres and Redis answer; otherwise 503."""
+    here = parts()
+    here.database.ping()
+    here.redis.ping()
+    return {"status": "ok"}
+
+
+@blueprint.get("/api/health")
+@blueprint.response(200, HealthSchema)
+@blueprint.doc(security=[])
+def health() -> Any:
+    """How every part is; always 200, the body tells."""
+    here = parts()
+    database, redis, workers = _database(), "ok", {}
+    try:
+        workers = presence.workers(here.redis)
+    except RedisError:
+        redis = "unavailable"
+    queues = [{"queue": str(queue), "workers": workers.get(queue, 0)} for queue in QueueName]
+    served = all(queue["workers"] for queue in queues)
+    return {
+        "status": "ok" if (database, redis) == ("ok", "ok") and served else "degraded",
+        "version": VERSION,
+        "database": {"status": database},
+        "redis": {"status": redis},
+        "workers": {"status": "ok" if served else "unavailable", "queues": queues},
+        "hub": {"endpoint": here.settings.hf_endpoint, "offline": here.settings.hf_hub_offline},
+    }
+
+
+def _database() -> str:
+    try:
+        parts().database.ping()
+    except ServiceUnavailable:
+        return "unavailable"
+    return "ok"

@@ -1,0 +1,166 @@
+"""/api/models: the register."""
+
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+from sqlalchemy import Select, func, or_, select
+
+from api_service import providers
+from api_service.errors import usage_body
+from api_service.pages import PAGINATION_HEADERS, page_of
+from api_service.parts import asked_by, parts
+from api_service.replies import announce, model_bodies, model_body, operation_bodies
+from api_service.schemas.errors import ProblemSchema
+from api_service.schemas.models import (
+    DeleteQuery,
+    ModelCreateSchema,
+    ModelPatchSchema,
+    ModelQuery,
+    ModelSchema,
+    TestConnectionResultSchema,
+    TestConnectionSchema,
+    UsageSchema,
+)
+from api_service.schemas.operations import OperationSchema
+from shared import operations, registry
+from shared.operations import Requested
+from shared.tables import Model, ModelSource, ModelType
+
+blueprint = Blueprint("models", __name__, url_prefix="/api/models", description="The register of models")
+
+_COLUMNS = {
+    "name": func.lower(Model.name),
+    "createdAt": Model.created_at,
+    "updatedAt": Model.updated_at,
+    "lastUsedAt": Model.last_used_at,
+    "downloadedAt": Model.downloaded_at,
+    "fileSizeBytes": Model.file_size_bytes,
+    "type": Model.type,
+    "category": Model.category,
+    "downloadStatus": Model.download_status,
+    "provider": Model.provider,
+    "hfRepo": func.lower(Model.hf_repo),
+}
+
+
+@blueprint.get("")
+@blueprint.arguments(ModelQuery, location="query")
+@blueprint.response(200, ModelSchema(many=True), headers=PAGINATION_HEADERS)
+def list_models(query: dict[str, Any]) -> Any:
+    """List models: filtered, sorted and paged by the server."""
+    with parts().database.session() as session:
+        models, header = page_of(
+            session,
+            _sorted(_filtered(query), query["sort"]),
+            page=query["page"],
+            page_size=query["page_size"],
+        )
+        return model_bodies(session, models), {"X-Pagination": header}
+
+
+@blueprint.post("")
+@blueprint.arguments(ModelCreateSchema)
+@blueprint.response(201, ModelSchema)
+@blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
+def create_model(fields: dict[str, Any]) -> Any:
+    """Register a model; a local one with `downloadNow` starts its download too."""
+    here, operation = parts(), None
+    with here.database.session() as session:
+        model = registry.register(session, fields, secrets=here.secrets, roots=here.settings.local_path_roots)
+        if fields.get("download_now") and not model.downloaded:
+            operation, _created = operations.request_download(session, model.id, **asked_by())
+    announce(operation)
+    with here.database.session() as session:
+        return model_body(session, registry.get(session, model.id))
+
+
+@blueprint.get("/<int:model_id>")
+@blueprint.response(200, ModelSchema)
+def get_model(model_id: int) -> Any:
+    """One model; never a secret."""
+    with parts().database.session() as session:
+        return model_body(session, registry.get(session, model_id))
+
+
+@blueprint.patch("/<int:model_id>")
+@blueprint.arguments(ModelPatchSchema(partial=True))
+@blueprint.response(200, ModelSchema)
+@blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
+def change_model(fields: dict[str, Any], model_id: int) -> Any:
+    """Change the given fields; an absent secret stays, a string replaces it, null removes it."""
+    here, operation = parts(), None
+    with here.database.session() as session:
+        model = registry.change(
+            session, model_id, fields, secrets=here.secrets, roots=here.settings.local_path_roots
+        )
+        if fields.get("download_now") and not model.downloaded:
+            operation, _created = operations.request_download(session, model_id, **asked_by())
+    announce(operation)
+    with here.database.session() as session:
+        return model_body(session, registry.get(session, model_id))
+
+
+@blueprint.delete("/<int:model_id>")
+@blueprint.arguments(DeleteQuery, location="query")
+@blueprint.response(204)
+@blueprint.alt_response(202, schema=OperationSchema)
+@blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
+def delete_model(query: dict[str, Any], model_id: int) -> Any:
+    """Take a model out of the register; with `deleteLocalFile` the worker removes its files first."""
+    with parts().database.session() as session:
+        model = registry.allow_delete(session, model_id, confirmed=query["confirm"])
+        on_our_volume = model.type is ModelType.LOCAL and model.source is ModelSource.HUGGINGFACE
+        if not (query["delete_local_file"] and on_our_volume):
+            registry.remove(session, model)
+            return Response(status=204)
+        operation, outcome = operations.request_delete(session, model_id, **asked_by())
+    announce(operation if outcome is Requested.CREATED else None)
+    return OperationSchema().dump(operation_bodies([operation])[0]), 202
+
+
+@blueprint.get("/<int:model_id>/usage")
+@blueprint.response(200, UsageSchema)
+def get_usage(model_id: int) -> Any:
+    """Can it be deleted, what would that free, who uses it."""
+    with parts().database.session() as session:
+        return usage_body(registry.usage(session, registry.get(session, model_id)))
+
+
+@blueprint.post("/test-connection")
+@blueprint.arguments(TestConnectionSchema)
+@blueprint.response(200, TestConnectionResultSchema)
+def test_connection(fields: dict[str, Any]) -> Any:
+    """Ask a provider for its models or deployments: says whether address and key work, spends no token."""
+    here = parts()
+    with here.database.session() as session:
+        target = providers.target(session, fields, secrets=here.secrets)
+    return providers.test_connection(target)
+
+
+def _filtered(query: dict[str, Any]) -> Select[tuple[Model]]:
+    wanted = select(Model)
+    same = {
+        "type": Model.type,
+        "category": Model.category,
+        "status": Model.download_status,
+        "is_active": Model.is_active,
+        "hf_repo": Model.hf_repo,
+        "name": Model.name,
+    }
+    for name, column in same.items():
+        if name in query:
+            wanted = wanted.where(column == query[name])
+    if "installed" in query:
+        wanted = wanted.where(func.coalesce(Model.downloaded, False) == query["installed"])
+    if "q" in query:
+        searched = (Model.name, Model.hf_repo, Model.model_file)
+        wanted = wanted.where(or_(*(column.icontains(query["q"], autoescape=True) for column in searched)))
+    return wanted
+
+
+def _sorted(wanted: Select[tuple[Model]], sort: str) -> Select[tuple[Model]]:
+    column = _COLUMNS[sort.lstrip("-")]
+    # Rows without a value come last both ways; the id makes the order of equals stable.
+    order = column.desc() if sort.startswith("-") else column.asc()
+    return wanted.order_by(order.nulls_last(), Model.id)

@@ -1,0 +1,1 @@
+"""Every JSON shape of the HTTP API: camelCase outside, snake_case inside."""

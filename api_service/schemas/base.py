@@ -1,0 +1,55 @@
+"""The base of all schemas, and the checks on text that every one of them shares."""
+
+import unicodedata
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+# Postgres integers; ids beyond can't exist.
+MAX_ID = 2**31 - 1
+
+
+def camel(name: str) -> str:
+    """`download_now` -> `downloadNow`."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+class BaseSchema(Schema):
+    """camelCase outside, snake_case inside; an unknown field is an error."""
+
+    class Meta:
+        unknown = RAISE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field) -> None:
+        """Derive the outside name of each field from its inside one."""
+        field_obj.data_key = field_obj.data_key or camel(field_name)
+
+
+def no_control_characters(text: str) -> None:
+    """Refuse control characters, NUL and lone surrogates: nothing we store or print wants them."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise ValidationError("Must not contain control characters.")
+
+
+class Text(fields.String):
+    """Text of at most `most` characters, without surrounding space and control characters."""
+
+    def __init__(self, *, most: int = 255, least: int = 1, **kwargs: Any) -> None:
+        checks = [validate.Length(min=least, max=most), no_control_characters, *kwargs.pop("checks", [])]
+        super().__init__(validate=checks, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return super()._deserialize(value, attr, data, **kwargs).strip(" ")
+
+
+class Secret(Text):
+    """A key or token: printable ASCII without spaces. Its value never stands in an error message."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(most=4096, checks=[_is_token], load_only=True, **kwargs)
+
+
+def _is_token(text: str) -> None:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValidationError("Must be printable ASCII without spaces.")

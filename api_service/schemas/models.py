@@ -1,0 +1,279 @@
+"""Shapes of /api/models."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+
+from api_service.schemas.base import BaseSchema, Secret, Text
+from api_service.schemas.errors import FailureSchema
+from api_service.schemas.operations import OperationSchema
+from shared.hub import parse_repo, revision_problem
+from shared.tables import Category, DownloadStatus, ModelSource, ModelType, Provider
+
+
+def inside_repository(path: str) -> None:
+    """Refuse what could name a file outside a repository: `..`, absolute paths, backslashes."""
+    parts = path.split("/")
+    if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
+        raise ValidationError("Must be a path inside the repository, like `folder/file.gguf`.")
+
+
+def _web_address(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  (raises on a port that is no number)
+    except ValueError:
+        raise ValidationError("Is not a valid address.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
+        raise ValidationError("Must be an address that begins with http:// or https://.")
+    if parts.username or parts.password:
+        raise ValidationError("Must not contain a user name or password; use apiKey.")
+
+
+def _revision(text: str) -> None:
+    problem = revision_problem(text)
+    if problem:
+        raise ValidationError(problem)
+
+
+class HostedFields(BaseSchema):
+    """What a hosted model is reached with."""
+
+    provider = fields.Enum(Provider, by_value=True)
+    base_url = Text(most=2048, checks=[_web_address])
+    api_key = Secret(allow_none=True, metadata={"description": "Stored encrypted, never returned."})
+    api_version = Text(
+        most=64, allow_none=True, checks=[validate.Regexp(r"^[A-Za-z0-9.-]+$", error="Is like `2024-10-21`.")]
+    )
+    deployment = Text(
+        allow_none=True,
+        checks=[validate.Regexp(r"^[A-Za-z0-9._-]+$", error="Letters, digits, `.`, `_`, `-`.")],
+    )
+
+
+class LocalFields(BaseSchema):
+    """Which files a local model is made of."""
+
+    source = fields.Enum(ModelSource, by_value=True)
+    hf_repo = Text(
+        most=2048,
+        metadata={"description": "owner/name, or a full Hub URL or file link, which is taken apart."},
+    )
+    revision = Text(checks=[_revision])
+    model_file = Text(
+        most=1024,
+        allow_none=True,
+        checks=[inside_repository],
+        metadata={"description": "null: the whole repository. A first shard brings all its parts."},
+    )
+    allow_patterns = fields.List(
+        Text(checks=[inside_repository]), allow_none=True, validate=validate.Length(max=64)
+    )
+    ignore_patterns = fields.List(
+        Text(checks=[inside_repository]), allow_none=True, validate=validate.Length(max=64)
+    )
+    hf_token = Secret(allow_none=True, metadata={"description": "Stored encrypted, never returned."})
+    local_path = Text(most=4096, metadata={"description": "Absolute; only for source=path."})
+    download_now = fields.Boolean(truthy={True}, falsy={False}, load_only=True)
+
+    @post_load
+    def _take_link_apart(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if not data.get("hf_repo"):
+            return data
+        try:
+            found = parse_repo(data["hf_repo"])
+        except ValueError as error:
+            raise ValidationError(str(error), "hfRepo") from None
+        for name, value in (("revision", found.revision), ("model_file", found.filename)):
+            if value is not None and data.setdefault(name, value) != value:
+                raise ValidationError(f"The link in hfRepo says `{value}`.", _OUTSIDE[name])
+        if found.filename:
+            inside_repository(found.filename)
+        return data | {"hf_repo": found.repo}
+
+
+_OUTSIDE = {"revision": "revision", "model_file": "modelFile"}
+
+
+class _CommonFields(BaseSchema):
+    name = Text(metadata={"description": "Unique."})
+    category = fields.Enum(Category, by_value=True, allow_none=True)
+    is_active = fields.Boolean(truthy={True}, falsy={False})
+
+
+class ModelPatchSchema(HostedFields, LocalFields, _CommonFields):
+    """The fields that change; an absent secret stays, a string replaces it, null removes it."""
+
+
+class ModelCreateSchema(HostedFields, LocalFields, _CommonFields):
+    """A model to register: the hosted fields or the local ones, by its type."""
+
+    name = Text(required=True, metadata={"description": "Unique."})
+    type = fields.Enum(ModelType, by_value=True, required=True)
+
+
+class TestConnectionSchema(HostedFields):
+    """The hosted fields of a model to be, or modelId and the fields that differ from the stored ones."""
+
+    model_id = fields.Integer(strict=True, validate=validate.Range(min=1))
+
+    @validates_schema
+    def _is_whole(self, data: dict[str, Any], **_: Any) -> None:
+        if "model_id" not in data and "provider" not in data:
+            raise ValidationError("Is required without modelId.", "provider")
+
+
+class TestConnectionResultSchema(BaseSchema):
+    """What the provider answered."""
+
+    ok = fields.Boolean()
+    latency_ms = fields.Integer(metadata={"description": "Milliseconds until the answer."})
+    models = fields.List(
+        fields.String(), metadata={"description": "Models or deployments that the key may use."}
+    )
+    error = fields.Nested(FailureSchema, allow_none=True)
+
+
+class QuantizationSchema(BaseSchema):
+    """How the weights were made smaller."""
+
+    method = fields.String()
+    bits = fields.Integer()
+
+
+class ModelFactsSchema(BaseSchema):
+    """What is known about a local model; null where it is not known."""
+
+    architecture = fields.String(allow_none=True)
+    family = fields.String(allow_none=True)
+    parameter_count = fields.Integer(allow_none=True)
+    quantization = fields.Nested(QuantizationSchema, allow_none=True)
+    context_length = fields.Integer(allow_none=True)
+    hidden_size = fields.Integer(allow_none=True)
+    layers = fields.Integer(allow_none=True)
+    heads = fields.Integer(allow_none=True)
+    kv_heads = fields.Integer(allow_none=True)
+    vocab_size = fields.Integer(allow_none=True)
+    license = fields.String(allow_none=True)
+    tags = fields.List(fields.String())
+
+
+class RuntimeSchema(BaseSchema):
+    """Whether the model is loaded into memory."""
+
+    status = fields.String()
+    precision = fields.String(allow_none=True)
+    loaded_at = fields.DateTime(allow_none=True)
+    memory_bytes = fields.Integer(allow_none=True)
+
+
+class ModelSchema(BaseSchema):
+    """A registered model; never a secret."""
+
+    id = fields.Integer()
+    name = fields.String()
+    type = fields.Enum(ModelType, by_value=True)
+    category = fields.Enum(Category, by_value=True, allow_none=True)
+    is_active = fields.Boolean()
+    is_default = fields.Boolean()
+    created_at = fields.DateTime()
+    updated_at = fields.DateTime()
+    last_used_at = fields.DateTime(allow_none=True)
+    provider = fields.Enum(Provider, by_value=True, allow_none=True)
+    base_url = fields.String(allow_none=True)
+    api_version = fields.String(allow_none=True)
+    deployment = fields.String(allow_none=True)
+    has_api_key = fields.Boolean()
+    source = fields.Enum(ModelSource, by_value=True, allow_none=True)
+    hf_repo = fields.String(allow_none=True)
+    revision = fields.String(allow_none=True)
+    commit_hash = fields.String(allow_none=True)
+    model_file = fields.String(allow_none=True)
+    allow_patterns = fields.List(fields.String(), allow_none=True)
+    ignore_patterns = fields.List(fields.String(), allow_none=True)
+    has_hf_token = fields.Boolean()
+    download_status = fields.Enum(DownloadStatus, by_value=True, allow_none=True)
+    downloaded = fields.Boolean(allow_none=True)
+    downloaded_at = fields.DateTime(allow_none=True)
+    local_path = fields.String(allow_none=True)
+    file_size_bytes = fields.Integer(allow_none=True)
+    checksum = fields.String(allow_none=True)
+    error = fields.Nested(FailureSchema, allow_none=True)
+    active_operation = fields.Nested(OperationSchema, allow_none=True)
+    metadata = fields.Nested(ModelFactsSchema, allow_none=True)
+    runtime = fields.Nested(RuntimeSchema, allow_none=True)
+
+
+class PageQuery(BaseSchema):
+    """Which page of a list."""
+
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000_000))
+    page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=500))
+
+
+MODEL_SORTS = (
+    "name",
+    "createdAt",
+    "updatedAt",
+    "lastUsedAt",
+    "downloadedAt",
+    "fileSizeBytes",
+    "type",
+    "category",
+    "downloadStatus",
+    "provider",
+    "hfRepo",
+)
+
+
+def _both_ways(names: tuple[str, ...]) -> list[str]:
+    return [sign + name for name in names for sign in ("", "-")]
+
+
+class ModelQuery(PageQuery):
+    """Filters of the list of models."""
+
+    type = fields.Enum(ModelType, by_value=True)
+    category = fields.Enum(Category, by_value=True)
+    status = fields.Enum(DownloadStatus, by_value=True)
+    installed = fields.Boolean()
+    is_active = fields.Boolean()
+    hf_repo = Text()
+    name = Text()
+    q = Text(metadata={"description": "Part of the name, repository or file."})
+    sort = fields.String(load_default="name", validate=validate.OneOf(_both_ways(MODEL_SORTS)))
+
+
+class DeleteQuery(BaseSchema):
+    """How much is deleted."""
+
+    delete_local_file = fields.Boolean(load_default=False)
+    confirm = fields.Boolean(load_default=False, metadata={"description": "The warnings were read."})
+
+
+class CancelSchema(BaseSchema):
+    """How a download is canceled."""
+
+    purge = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        load_default=False,
+        metadata={"description": "Drop the partial bytes too."},
+    )
+
+
+class UsageSchema(BaseSchema):
+    """Can it be deleted, what would that free, who uses it."""
+
+    model_id = fields.Integer()
+    is_installed = fields.Boolean()
+    size_on_disk_bytes = fields.Integer()
+    estimated_freed_bytes = fields.Integer()
+    blocked_by = fields.List(fields.Dict())
+    warnings = fields.List(fields.String())
+    is_default = fields.Boolean()
+    loaded_in = fields.List(fields.String())
+    active_operation = fields.Nested(OperationSchema, allow_none=True)
+    can_delete = fields.Boolean()
+    requires_confirmation = fields.Boolean()

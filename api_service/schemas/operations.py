@@ -1,0 +1,130 @@
+"""The progress object: the one shape of an operation, in every reply."""
+
+from datetime import datetime
+from typing import Any
+
+from marshmallow import fields, validate
+
+from api_service.schemas.base import MAX_ID, BaseSchema
+from api_service.schemas.errors import FailureSchema
+from shared.progress import Progress
+from shared.tables import DownloadStatus, Operation, OperationKind, OperationStatus
+
+# The same states in the words of a model (what people see) instead of those of a task.
+MODEL_WORDS = {
+    OperationStatus.PENDING: DownloadStatus.PENDING,
+    OperationStatus.RUNNING: DownloadStatus.DOWNLOADING,
+    OperationStatus.PAUSED: DownloadStatus.PAUSED,
+    OperationStatus.COMPLETED: DownloadStatus.DOWNLOADED,
+    OperationStatus.FAILED: DownloadStatus.FAILED,
+    OperationStatus.CANCELED: DownloadStatus.CANCELED,
+}
+
+
+class OperationSchema(BaseSchema):
+    """Progress of an operation. Sizes in bytes, speed in bytes per second, times in seconds."""
+
+    task_id = fields.String(allow_none=True)
+    model_id = fields.Integer()
+    operation = fields.String(validate=validate.OneOf(list(OperationKind)))
+    status = fields.String(
+        metadata={"description": "Under a model one of its download words, under a task one of its states."}
+    )
+    phase = fields.String(allow_none=True)
+    bytes_downloaded = fields.Integer()
+    bytes_total = fields.Integer(allow_none=True, metadata={"description": "null while resolving."})
+    bytes_reused = fields.Integer()
+    percent = fields.Float()
+    speed_bytes_per_second = fields.Integer()
+    eta_seconds = fields.Integer(allow_none=True)
+    stalled_seconds = fields.Integer()
+    files_done = fields.Integer()
+    files_total = fields.Integer()
+    current_file = fields.String(allow_none=True)
+    attempt = fields.Integer()
+    started_at = fields.DateTime(allow_none=True)
+    updated_at = fields.DateTime(allow_none=True)
+    error = fields.Nested(FailureSchema, allow_none=True)
+
+
+class OperationQuery(BaseSchema):
+    """Filters of the history."""
+
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000_000))
+    page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=500))
+    model_id = fields.Integer(validate=validate.Range(min=1, max=MAX_ID))
+    kind = fields.Enum(OperationKind, by_value=True)
+    status = fields.Enum(OperationStatus, by_value=True)
+    since = fields.AwareDateTime(metadata={"description": "Asked for at this time or later (RFC 3339)."})
+    sort = fields.String(load_default="-createdAt", validate=validate.OneOf(["createdAt", "-createdAt"]))
+
+
+def progress_object(
+    operation: Operation, live: Progress | None, *, in_model_words: bool = False
+) -> dict[str, Any]:
+    """The progress object of an operation: the row's truth, with the live bytes of its running attempt."""
+    words = MODEL_WORDS if in_model_words and operation.kind is OperationKind.DOWNLOAD else {}
+    running = operation.status is OperationStatus.RUNNING
+    moving = live if running and live and live.attempt == operation.attempt else None
+    return {
+        "task_id": str(operation.id),
+        "model_id": operation.model_id,
+        "operation": operation.kind,
+        "status": words.get(operation.status, operation.status),
+        "attempt": operation.attempt,
+        "started_at": operation.started_at,
+        "updated_at": operation.updated_at,
+        "error": operation.error,
+    } | (_moving(moving) if moving else _resting(operation))
+
+
+def no_download(model_id: int) -> dict[str, Any]:
+    """The progress object of a model whose files nobody ever asked for."""
+    nobody = Operation(
+        model_id=model_id, kind=OperationKind.DOWNLOAD, status=OperationStatus.PENDING, attempt=0
+    )
+    nobody.bytes_done = nobody.bytes_reused = nobody.files_done = nobody.files_total = 0
+    return progress_object(nobody, None) | {
+        "task_id": None,
+        "status": DownloadStatus.NOT_DOWNLOADED,
+        "bytes_total": 0,
+    }
+
+
+def _moving(live: Progress) -> dict[str, Any]:
+    return {
+        "phase": live.phase,
+        "bytes_downloaded": live.bytes_done,
+        "bytes_total": live.bytes_total,
+        "bytes_reused": live.bytes_reused,
+        "percent": percent(live.bytes_done, live.bytes_total),
+        "speed_bytes_per_second": live.speed,
+        "eta_seconds": live.eta,
+        "stalled_seconds": live.stalled,
+        "files_done": live.files_done,
+        "files_total": live.files_total,
+        "current_file": live.current_file or None,
+        "updated_at": datetime.fromisoformat(live.updated_at),
+    }
+
+
+def _resting(operation: Operation) -> dict[str, Any]:
+    done = operation.status is OperationStatus.COMPLETED
+    return {
+        "phase": operation.phase if operation.status is OperationStatus.RUNNING else None,
+        "bytes_downloaded": operation.bytes_done,
+        "bytes_total": operation.bytes_total,
+        "bytes_reused": operation.bytes_reused,
+        "percent": 100.0 if done else percent(operation.bytes_done, operation.bytes_total),
+        "speed_bytes_per_second": 0,
+        "eta_seconds": 0 if done else None,
+        "stalled_seconds": 0,
+        "files_done": operation.files_done,
+        "files_total": operation.files_total,
+        "current_file": None,
+    }
+
+
+def percent(done: int, total: int | None) -> float:
+    """Whole and one decimal, 0 to 100; 0 while the total is not known."""
+    return round(min(100.0, 100 * done / total), 1) if total else 0.0

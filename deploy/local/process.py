@@ -1,0 +1,194 @@
+"""A child process: in a session of its own, its lines handed on, stopped together with all that it started."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+Emit = Callable[[str], None]
+
+_PR_SET_PDEATHSIG = 1
+_POLL_SECONDS = 0.02
+# psutil derives a start time from the machine's boot time, which moves a little when the clock is set.
+_SAME_START_SECONDS = 5
+
+
+class CannotStart(Exception):
+    """Something that Weighbridge needs did not start; the message says what to do."""
+
+
+@dataclass
+class Child:
+    """A process that we start and that never outlives us."""
+
+    name: str
+    argv: Sequence[str]
+    stop_signal: int = signal.SIGTERM
+    grace_seconds: float = 10
+    pid_file: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    emit: Emit | None = None
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20), init=False)
+    _process: subprocess.Popen[str] | None = field(default=None, init=False)
+    _reader: threading.Thread | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start it, after a process that an earlier run left behind under the same pid file is gone."""
+        if self.pid_file:
+            stop_leftover(self.pid_file, self.stop_signal, self.grace_seconds)
+        self._process = subprocess.Popen(
+            list(self.argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            # Ctrl-C in a terminal must reach only the launcher, which then stops all in order.
+            start_new_session=True,
+            preexec_fn=_die_with_parent(self.stop_signal),
+            **self.options,
+        )
+        if self.pid_file:
+            _write_pid_file(self.pid_file, self._process.pid)
+        self._reader = threading.Thread(target=self._read, name=f"read {self.name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The process id; only after start()."""
+        assert self._process, f"{self.name} was not started"
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs or before it was started; negative: the signal that killed it."""
+        return self._process.poll() if self._process else None
+
+    def wait(self, seconds: float, *, hurry: Callable[[], bool] = lambda: False) -> bool:
+        """Wait for its end; False when the time is over or somebody is in a hurry."""
+        deadline = time.monotonic() + seconds
+        while self.exit_code is None:
+            if time.monotonic() > deadline or hurry():
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
+
+    def stop(self, *, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Ask it to stop; after its grace, or in a hurry, kill it. Nothing of its group is left."""
+        if not self._process:
+            return
+        if self.exit_code is None and not hurry():
+            self._process.send_signal(self.stop_signal)
+            self.wait(self.grace_seconds, hurry=hurry)
+        _kill_group(self._process.pid)
+        self._process.wait()
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._reader:
+            self._reader.join(timeout=2)
+        if self.pid_file:
+            self.pid_file.unlink(missing_ok=True)
+
+    def _read(self) -> None:
+        assert self._process and self._process.stdout
+        with self._process.stdout as lines:
+            for line in lines:
+                self.last_lines.append(line.rstrip("\n"))
+                if self.emit:
+                    self.emit(line.rstrip("\n"))
+
+
+def wait_until(ready: Callable[[], bool], child: Child, seconds: float) -> None:
+    """Wait until a started child is ready; CannotStart with its last lines when it dies or takes too long."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if child.exit_code is not None:
+            child.stop()
+            raise CannotStart(f"{child.name} {how_it_ended(child.exit_code)}{_said(child)}")
+        if time.monotonic() > deadline:
+            child.stop()
+            raise CannotStart(f"{child.name} was not ready within {seconds:g} seconds{_said(child)}")
+        time.sleep(_POLL_SECONDS)
+
+
+def how_it_ended(exit_code: int) -> str:
+    """An exit code in words."""
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    return f"was killed by signal {-exit_code} ({signal.Signals(-exit_code).name})"
+
+
+def stop_leftover(pid_file: Path, stop_signal: int, grace_seconds: float) -> None:
+    """Stop the process that `pid_file` names if it still runs and is the same one: ids are used again."""
+    process = _named_process(pid_file)
+    if process:
+        process.send_signal(stop_signal)
+        psutil.wait_procs([process], timeout=grace_seconds)
+        _kill_group(process.pid)
+        psutil.wait_procs([process], timeout=grace_seconds)
+    pid_file.unlink(missing_ok=True)
+
+
+def is_running(pid: int, *, name: str) -> bool:
+    """Whether a process of that id and program name is alive."""
+    try:
+        process = psutil.Process(pid)
+        return process.name() == name and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _said(child: Child) -> str:
+    return "".join(f"\n  {line}" for line in child.last_lines)
+
+
+def _write_pid_file(path: Path, pid: int) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text(f"{pid} {psutil.Process(pid).create_time()}\n")
+
+
+def _named_process(pid_file: Path) -> psutil.Process | None:
+    try:
+        pid, started = pid_file.read_text().split()
+        process = psutil.Process(int(pid))
+        is_same = abs(process.create_time() - float(started)) < _SAME_START_SECONDS
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        return None
+    return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
+
+
+def _kill_group(pid: int) -> None:
+    """Kill what is left of the group that `pid` leads: pool children, web workers, forgotten helpers."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        # Nothing is left; macOS says EPERM for a group of zombies.
+        return
+
+
+def _die_with_parent(stop_signal: int) -> Callable[[], None] | None:
+    """On Linux the kernel sends `stop_signal` when we die, even by kill -9.
+
+    It does so when the *thread* that forked ends, so only the main thread may ask for it.
+    """
+    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
+        return None
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def in_child() -> None:
+        prctl(_PR_SET_PDEATHSIG, stop_signal, 0, 0, 0)
+        if os.getppid() != parent:  # it died between fork and prctl
+            os._exit(1)
+
+    return in_child

@@ -1,0 +1,41 @@
+"""The Celery options that both services share: where the broker is and how long anybody waits for it."""
+
+from typing import Any
+
+from shared.redis_client import SOCKET_TIMEOUT
+from shared.settings import Settings
+
+
+def celery_options(settings: Settings) -> dict[str, Any]:
+    """Options for a Celery app that carries operation ids over Redis and keeps no results."""
+    assert settings.redis_url is not None, "Settings.from_env(needs=…) checks this at start"
+    return {
+        "broker_url": broker_url(settings.redis_url.get_secret_value()),
+        "broker_transport_options": {
+            "global_keyprefix": "weighbridge:",
+            # A publish to a Redis that hangs must not hold a request (measured: 45 s without these).
+            "socket_timeout": SOCKET_TIMEOUT,
+            "socket_connect_timeout": SOCKET_TIMEOUT,
+            "max_retries": 1,
+            "interval_start": 0,
+        },
+        "broker_connection_timeout": SOCKET_TIMEOUT,
+        "broker_connection_retry_on_startup": True,
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "task_create_missing_queues": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "timezone": "UTC",
+    }
+
+
+def broker_url(redis_url: str) -> str:
+    """kombu's spelling of a Redis URL: a Unix socket is redis+socket://, rediss:// checks certificates."""
+    if redis_url.startswith("unix://"):
+        path, _, query = redis_url.removeprefix("unix://").partition("?")
+        database = dict(part.split("=", 1) for part in query.split("&") if "=" in part).get("db", "0")
+        return f"redis+socket://{path}?virtual_host={database}"
+    if redis_url.startswith("rediss://") and "ssl_cert_reqs" not in redis_url:
+        return f"{redis_url}{'&' if '?' in redis_url else '?'}ssl_cert_reqs=CERT_REQUIRED"
+    return redis_url

@@ -1,0 +1,62 @@
+"""Who holds a model: `weighbridge:active:{model_id}` = `{kind}:{operation_id}`, for everybody to see.
+
+The row in Postgres decides; a claim is its quick, public copy. It lives for CLAIM_SECONDS unless it is
+renewed, is released only by its owner, and the sweep rebuilds it from the rows after a flush.
+"""
+
+import uuid
+from collections.abc import Iterable
+
+from redis import Redis
+
+from shared.tables import Operation
+
+# Longer than a sweep (which renews pending ones) and than a lease (a running one is renewed with its progress).
+CLAIM_SECONDS = 120
+
+_RELEASE = """
+if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end
+return 0
+"""
+_RENEW = """
+local holder = redis.call('get', KEYS[1])
+if holder == ARGV[1] or not holder then redis.call('set', KEYS[1], ARGV[1], 'EX', ARGV[2]) return 1 end
+return 0
+"""
+
+
+def key(model_id: int) -> str:
+    """The Redis key of a model's claim."""
+    return f"weighbridge:active:{model_id}"
+
+
+def value(operation: Operation) -> str:
+    """What the claim says: `download:0b7e…`."""
+    return f"{operation.kind}:{operation.id}"
+
+
+def take(redis: Redis, operation: Operation) -> bool:
+    """Claim the model for the operation; False when another operation holds it."""
+    return bool(redis.set(key(operation.model_id), value(operation), nx=True, ex=CLAIM_SECONDS))
+
+
+def release(redis: Redis, operation: Operation) -> bool:
+    """Give the claim back, if it is still this operation's."""
+    return bool(redis.eval(_RELEASE, 1, key(operation.model_id), value(operation)))
+
+
+def renew(redis: Redis, operations: Iterable[Operation]) -> None:
+    """Prolong each operation's claim, or take it anew where it was lost; another holder's stays."""
+    pipeline = redis.pipeline(transaction=False)
+    for operation in operations:
+        pipeline.eval(_RENEW, 1, key(operation.model_id), value(operation), CLAIM_SECONDS)
+    pipeline.execute()
+
+
+def holder(redis: Redis, model_id: int) -> tuple[str, uuid.UUID] | None:
+    """Kind and operation that hold the model, or None."""
+    claim = redis.get(key(model_id))
+    if not claim:
+        return None
+    kind, _, operation_id = str(claim).partition(":")
+    return kind, uuid.UUID(operation_id)

@@ -1,0 +1,82 @@
+"""The one engine of a process and the sessions that stand on it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from shared.errors import ServiceUnavailable
+from shared.settings import Settings
+
+# Seconds. A request must not hang on a database that is away; a rule never holds a lock for long.
+CONNECT_TIMEOUT = 4
+LOCK_TIMEOUT = 10
+STATEMENT_TIMEOUT = 30
+
+
+class Database:
+    """Sessions on Postgres. Make one for each process: connections don't survive a fork."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        """`url` is any postgresql:// URL; `pool_size` bounds the connections that are kept open."""
+        self.engine = _engine(url, pool_size)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, pool_size: int = 10) -> "Database":
+        """The database that DATABASE_URL names."""
+        assert settings.database_url is not None, "Settings.from_env(needs=…) checks this at start"
+        return cls(settings.database_url.get_secret_value(), pool_size=pool_size)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session that commits when the block ends well and rolls back when it raises.
+
+        Raises ServiceUnavailable when the database does not answer.
+        """
+        try:
+            with self._sessions() as session, session.begin():
+                yield session
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise ServiceUnavailable("The database does not answer.") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise ServiceUnavailable("The connection to the database was lost.") from error
+            raise
+
+    def ping(self) -> None:
+        """Raise ServiceUnavailable unless Postgres answers."""
+        with self.session() as session:
+            session.execute(text("select 1"))
+
+    def dispose(self) -> None:
+        """Close the pooled connections."""
+        self.engine.dispose()
+
+
+def _engine(url: str, pool_size: int) -> Engine:
+    return create_engine(
+        psycopg2_url(url),
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=CONNECT_TIMEOUT,
+        hide_parameters=True,  # parameters hold encrypted secrets and people's names; errors get logged
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT,
+            "application_name": "weighbridge",
+            "options": f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT}s -c statement_timeout={STATEMENT_TIMEOUT}s",
+        },
+    )
+
+
+def psycopg2_url(url: str) -> str:
+    """The same URL for the driver that we ship: SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3."""
+    return (
+        make_url(url.replace("postgres://", "postgresql://", 1))
+        .set(drivername="postgresql+psycopg2")
+        .render_as_string(hide_password=False)
+    )

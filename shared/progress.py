@@ -1,0 +1,81 @@
+"""The live progress of operations: a Redis hash each, `weighbridge:task:{operation_id}`.
+
+Losing it loses a progress bar: what lasts (status, bytes at the last heartbeat) stands in the row.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from redis import Redis
+
+# A day: long enough for a dashboard that comes back tomorrow (S2-41).
+PROGRESS_SECONDS = 24 * 3600
+# The wish to cancel only has to outlive the moment until the engine looks (4 times a second).
+CANCEL_SECONDS = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What an attempt says about itself, 4 times a second at most. Sizes in bytes, times in seconds."""
+
+    attempt: int = 0
+    phase: str = "resolving"
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    bytes_reused: int = 0
+    speed: int = 0  # bytes per second over the last seconds
+    eta: int | None = None
+    stalled: int = 0
+    files_done: int = 0
+    files_total: int = 0
+    current_file: str = ""
+    updated_at: str = ""  # RFC 3339
+
+
+def key(operation_id: uuid.UUID) -> str:
+    """The Redis key of an operation's progress."""
+    return f"weighbridge:task:{operation_id}"
+
+
+def cancel_key(operation_id: uuid.UUID) -> str:
+    """The Redis key that asks a running operation to stop."""
+    return f"weighbridge:cancel:{operation_id}"
+
+
+def write(redis: Redis, operation_id: uuid.UUID, progress: Progress) -> bool:
+    """Publish the progress and learn, in the same round trip, whether somebody wishes to cancel."""
+    pipeline = redis.pipeline(transaction=False)
+    pipeline.hset(key(operation_id), mapping={k: "" if v is None else v for k, v in asdict(progress).items()})
+    pipeline.expire(key(operation_id), PROGRESS_SECONDS)
+    pipeline.exists(cancel_key(operation_id))
+    return bool(pipeline.execute()[-1])
+
+
+def read(redis: Redis, operation_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+    """The progress of each operation that has one, in one round trip."""
+    wanted = list(operation_ids)
+    if not wanted:
+        return {}
+    pipeline = redis.pipeline(transaction=False)
+    for operation_id in wanted:
+        pipeline.hgetall(key(operation_id))
+    found = zip(wanted, pipeline.execute(), strict=True)
+    return {operation_id: _parse(hash_) for operation_id, hash_ in found if hash_}
+
+
+def ask_to_cancel(redis: Redis, operation_id: uuid.UUID) -> None:
+    """Raise the flag that the engine looks at 4 times a second."""
+    redis.set(cancel_key(operation_id), "1", ex=CANCEL_SECONDS)
+
+
+_KINDS = {field.name: field.type for field in fields(Progress)}
+
+
+def _parse(hash_: dict[str, str]) -> Progress:
+    known: dict[str, Any] = {}
+    for name, text in hash_.items():
+        if name in _KINDS:
+            known[name] = text if _KINDS[name] is str else (int(text) if text else None)
+    return Progress(**known)

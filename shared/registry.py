@@ -1,0 +1,258 @@
+"""The rules about models: what may be registered, changed, seeded and removed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg2.errors import UniqueViolation
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shared import local_paths, operations
+from shared.errors import (
+    ConfirmationRequired,
+    ModelAlreadyDownloaded,
+    ModelAlreadyExists,
+    ModelInUse,
+    ModelNotFound,
+    ValidationError,
+)
+from shared.secrets import SecretBox
+from shared.tables import DownloadStatus, Model, ModelSource, ModelType, Operation, Provider
+
+HOSTED_FIELDS = frozenset({"provider", "base_url", "api_key", "api_version", "deployment"})
+HUB_FIELDS = frozenset({"hf_repo", "revision", "model_file", "allow_patterns", "ignore_patterns", "hf_token"})
+LOCAL_FIELDS = HUB_FIELDS | {"source", "local_path", "download_now"}
+SECRET_FIELDS = frozenset({"api_key", "hf_token"})
+# What decides which bytes a model stands for.
+IDENTITY_FIELDS = frozenset(
+    {"source", "hf_repo", "revision", "model_file", "allow_patterns", "ignore_patterns", "local_path"}
+)
+
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+
+
+def register(
+    session: Session, fields: Mapping[str, Any], *, secrets: SecretBox, roots: Sequence[str]
+) -> Model:
+    """Insert a model. `fields` is the request in snake case, each value already checked for its form.
+
+    Raises ValidationError, InvalidLocalPath, ModelAlreadyExists.
+    """
+    values = _with_defaults(dict(fields))
+    _check(values)
+    model = Model(
+        **{name: value for name, value in values.items() if name not in SECRET_FIELDS | {"download_now"}}
+    )
+    if model.type is ModelType.LOCAL:
+        model.download_status, model.downloaded = DownloadStatus.NOT_DOWNLOADED, False
+    if model.source is ModelSource.PATH:
+        _adopt_path(model, roots)
+    session.add(model)
+    _flush(session, model)
+    _store_secrets(model, values, secrets)
+    session.flush()
+    return model
+
+
+def change(
+    session: Session, model_id: int, fields: Mapping[str, Any], *, secrets: SecretBox, roots: Sequence[str]
+) -> Model:
+    """Change the given fields; an absent secret stays, a string replaces it, None removes it.
+
+    Raises ModelNotFound, ValidationError, ModelAlreadyDownloaded, OperationConflict, ModelAlreadyExists.
+    """
+    model = operations.lock_model(session, model_id)
+    _refuse_new_identity(session, model, fields)
+    merged = {
+        name: getattr(model, name, None) for name in HOSTED_FIELDS | LOCAL_FIELDS if _is_set(model, name)
+    }
+    _check(merged | dict(fields) | {"type": model.type})
+    for name, value in fields.items():
+        if name not in SECRET_FIELDS | {"download_now"}:
+            setattr(model, name, value)
+    if "local_path" in fields:
+        _adopt_path(model, roots)
+    _store_secrets(model, fields, secrets)
+    _flush(session, model)
+    session.refresh(model)
+    return model
+
+
+def get(session: Session, model_id: int) -> Model:
+    """The model. Raises ModelNotFound."""
+    model = session.get(Model, model_id)
+    if model is None:
+        raise ModelNotFound()
+    return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Can a model be deleted, what would that free, and who would miss it. Sizes in bytes."""
+
+    model_id: int
+    is_installed: bool
+    size_on_disk_bytes: int
+    estimated_freed_bytes: int
+    blocked_by: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    is_default: bool
+    loaded_in: list[str] = field(default_factory=list)
+    active_operation: Operation | None = None
+
+    @property
+    def can_delete(self) -> bool:
+        """Nobody forbids it."""
+        return not self.blocked_by
+
+    @property
+    def requires_confirmation(self) -> bool:
+        """There is something to read before."""
+        return bool(self.warnings)
+
+
+def usage(session: Session, model: Model) -> Usage:
+    """What deleting the model would mean; for a local path nothing is freed, since its files stay."""
+    size = model.file_size_bytes if model.downloaded and model.file_size_bytes else 0
+    return Usage(
+        model_id=model.id,
+        is_installed=bool(model.downloaded),
+        size_on_disk_bytes=size,
+        estimated_freed_bytes=0 if model.source is ModelSource.PATH else size,
+        warnings=["It is a default model of this installation."] if model.is_default else [],
+        is_default=model.is_default,
+        active_operation=operations.unfinished(session, model.id),
+    )
+
+
+def allow_delete(session: Session, model_id: int, *, confirmed: bool) -> Model:
+    """Lock the model and make sure that it may be deleted.
+
+    Raises ModelNotFound, ModelInUse, ConfirmationRequired (both with the usage as a fact).
+    """
+    model = operations.lock_model(session, model_id)
+    found = usage(session, model)
+    if not found.can_delete:
+        raise ModelInUse(usage=found)
+    if found.requires_confirmation and not confirmed:
+        raise ConfirmationRequired(usage=found)
+    return model
+
+
+def remove(session: Session, model: Model) -> None:
+    """Delete the locked row and leave the files. Raises OperationConflict while an operation is active."""
+    active = operations.unfinished(session, model.id)
+    if active is not None:
+        raise operations.conflict(active)
+    session.delete(model)
+    session.flush()
+
+
+def check_fields_fit(model_type: ModelType, fields: Mapping[str, Any]) -> None:
+    """Raise ValidationError when a field of hosted models is set on a local one, or the reverse."""
+    alien = LOCAL_FIELDS if model_type is ModelType.HOSTED_LLM else HOSTED_FIELDS
+    word = "local" if model_type is ModelType.HOSTED_LLM else "hosted"
+    wrong = sorted(alien & fields.keys())
+    if wrong:
+        raise ValidationError({name: [f"Is a field of {word} models."] for name in wrong})
+
+
+def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
+    if values["type"] is ModelType.HOSTED_LLM:
+        if values.get("provider") is Provider.OPENAI and not values.get("base_url"):
+            values["base_url"] = OPENAI_BASE_URL
+        return values
+    values["source"] = values.get("source") or ModelSource.HUGGINGFACE
+    if values["source"] is ModelSource.HUGGINGFACE and not values.get("revision"):
+        values["revision"] = "main"
+    return values
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    check_fields_fit(values["type"], values)
+    errors: dict[str, list[str]] = {}
+    for name in _required(values):
+        if not values.get(name):
+            errors[name] = ["Is required here."]
+    if values.get("source") is ModelSource.PATH:
+        for name in sorted(HUB_FIELDS & {key for key, value in values.items() if value is not None}):
+            errors[name] = ["Is a field of models from Hugging Face (source=huggingface)."]
+    elif values.get("local_path") and values["type"] is ModelType.LOCAL:
+        errors["local_path"] = ["Is set by the download; only source=path takes it."]
+    if errors:
+        raise ValidationError(errors)
+
+
+def _required(values: Mapping[str, Any]) -> tuple[str, ...]:
+    if values["type"] is ModelType.HOSTED_LLM:
+        return ("provider", "base_url")
+    return ("local_path",) if values.get("source") is ModelSource.PATH else ("hf_repo", "revision")
+
+
+def _is_set(model: Model, name: str) -> bool:
+    # A download writes local_path itself; only for source=path is it a person's word.
+    if name == "local_path":
+        return model.source is ModelSource.PATH
+    return getattr(model, name, None) is not None
+
+
+def _refuse_new_identity(session: Session, model: Model, fields: Mapping[str, Any]) -> None:
+    moved = sorted(name for name in IDENTITY_FIELDS & fields.keys() if fields[name] != getattr(model, name))
+    if not moved or model.type is not ModelType.LOCAL:
+        return
+    active = operations.unfinished(session, model.id)
+    if active is not None:
+        raise operations.conflict(active)
+    if model.downloaded:
+        raise ModelAlreadyDownloaded(fields=moved)
+
+
+def _adopt_path(model: Model, roots: Sequence[str]) -> None:
+    real = local_paths.resolve(str(model.local_path), roots)
+    model.local_path, model.file_size_bytes = str(real), local_paths.size(real)
+    model.download_status, model.downloaded = DownloadStatus.DOWNLOADED, True
+    model.downloaded_at = func.now()
+
+
+def _store_secrets(model: Model, values: Mapping[str, Any], secrets: SecretBox) -> None:
+    if "api_key" in values:
+        secrets.put(model, "api_key", values["api_key"])
+    if "hf_token" in values:
+        secrets.put(model, "hf_token", values["hf_token"])
+
+
+def _flush(session: Session, model: Model) -> None:
+    """Write the row; a broken unique index becomes the refusal that names the other model."""
+    name, repo, file = model.name, model.hf_repo, model.model_file
+    revision, path = model.revision, model.local_path
+    twins = {
+        "uq_models_name": (Model.name == name, f"A model named “{name}” is registered already."),
+        "uq_models_repository_file": (
+            (Model.hf_repo == repo)
+            & (Model.revision == revision)
+            & (func.coalesce(Model.model_file, "") == (file or "")),
+            f"{repo}, {file or 'the whole repository'} at {revision} is registered already.",
+        ),
+        "uq_models_local_path": (Model.local_path == path, "This path is registered already."),
+    }
+    try:
+        with session.begin_nested():
+            session.flush()
+    except IntegrityError as error:
+        broken = error.orig.diag.constraint_name if isinstance(error.orig, UniqueViolation) else None
+        if broken not in twins:
+            raise
+        same, detail = twins[broken]
+        # The failed row must not be flushed again by the query that looks for its twin.
+        session.expunge(model) if model in session.new else session.expire(model)
+        twin = session.scalar(select(Model.id).where(same))
+        raise ModelAlreadyExists(detail, existing_id=twin, field=_FIELD_OF[broken]) from None
+
+
+_FIELD_OF = {
+    "uq_models_name": "name",
+    "uq_models_repository_file": "hf_repo",
+    "uq_models_local_path": "local_path",
+}

@@ -1,0 +1,48 @@
+"""Secrets at rest: encrypted with the keys of WEIGHBRIDGE_SECRET_KEYS, bound to their model and field."""
+
+import json
+from collections.abc import Sequence
+from typing import Literal
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from shared.errors import UndecryptableSecret
+from shared.settings import Settings, fernet_keys
+from shared.tables import Model
+
+SecretField = Literal["api_key", "hf_token"]
+
+
+class SecretBox:
+    """Encrypts and decrypts the secrets of models; never shows a key or a secret in its repr."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """`keys`: Fernet keys; the first encrypts, all of them decrypt."""
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "SecretBox":
+        """The box for the keys of the settings."""
+        return cls(fernet_keys(settings.secret_keys))
+
+    def put(self, model: Model, field: SecretField, value: str | None) -> None:
+        """Encrypt `value` into the model's row; None removes it. The row must have its id."""
+        setattr(model, f"{field}_encrypted", None if value is None else self._encrypt(model.id, field, value))
+
+    def get(self, model: Model, field: SecretField) -> str | None:
+        """The secret in clear, None when there is none. Raises UndecryptableSecret."""
+        token = getattr(model, f"{field}_encrypted")
+        return None if token is None else self._decrypt(model.id, field, token)
+
+    def _encrypt(self, model_id: int, field: str, value: str) -> str:
+        # Bound to its place, so that a token copied to another row or field does not decrypt there.
+        return self._fernet.encrypt(json.dumps([model_id, field, value]).encode()).decode()
+
+    def _decrypt(self, model_id: int, field: str, token: str) -> str:
+        try:
+            found_id, found_field, value = json.loads(self._fernet.decrypt(token.encode()))
+        except (InvalidToken, ValueError):
+            raise UndecryptableSecret() from None
+        if (found_id, found_field) != (model_id, field):
+            raise UndecryptableSecret("A stored secret belongs to another model or field.")
+        return str(value)

@@ -1,0 +1,210 @@
+"""The settings of both services: read once from the environment and `.env`, wrong ones reported together.
+
+The only module that reads the environment (kept so by tests/test_house.py).
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SECRET_KEYS_FILE = "secret-keys"
+ADMIN_TOKEN_FILE = "admin-token"
+
+
+class SettingsError(Exception):
+    """The environment can't be used; the message names every setting that is wrong and how to mend it."""
+
+
+def _setting(name: str, default: Any, description: str, **limits: Any) -> Any:
+    return Field(default=default, validation_alias=name, description=description, **limits)
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """One immutable value for a process. Secrets are SecretStr, so no repr or log shows them."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: SecretStr | None = _setting(
+        "DATABASE_URL", None, "postgresql://user:password@host/name; empty: the embedded one of `make run`."
+    )
+    redis_url: SecretStr | None = _setting(
+        "REDIS_URL", None, "redis://, rediss:// or unix://; empty: the embedded one of `make run`."
+    )
+    host: str = _setting("HOST", "127.0.0.1", "Address that the API listens on.")
+    port: int = _setting("PORT", 8000, "Port that the API listens on.", ge=1, le=65535)
+    data_dir: Path = _setting(
+        "WEIGHBRIDGE_DATA_DIR", Path(".weighbridge"), "Embedded databases, keys and, by default, the cache."
+    )
+    hf_endpoint: str = _setting(
+        "HF_ENDPOINT", "https://huggingface.co", "Any server that speaks the Hub's protocol."
+    )
+    hf_hub_cache: Path | None = _setting(
+        "HF_HUB_CACHE", None, "The Hugging Face cache directory: the volume."
+    )
+    hf_home: Path | None = _setting(
+        "HF_HOME", None, "Its folder `hub` is the cache when HF_HUB_CACHE is empty."
+    )
+    hf_token: SecretStr | None = _setting("HF_TOKEN", None, "Hub token for models without one of their own.")
+    hf_hub_offline: bool = _setting(
+        "HF_HUB_OFFLINE", False, "1: never ask the Hub; a download then fails with HUB_OFFLINE."
+    )
+    secret_keys: SecretStr | None = _setting(
+        "WEIGHBRIDGE_SECRET_KEYS",
+        None,
+        "Comma-separated Fernet keys, the first encrypts; empty: the file secret-keys in the data dir.",
+    )
+    admin_token: SecretStr | None = _setting(
+        "WEIGHBRIDGE_ADMIN_TOKEN",
+        None,
+        "Admin bearer token of 16 characters or more; empty: the file admin-token in the data dir.",
+    )
+    download_concurrency: int = _setting(
+        "WEIGHBRIDGE_DOWNLOAD_CONCURRENCY", 2, "Downloads at a time in one worker.", ge=1, le=64
+    )
+    connections_per_file: int = _setting(
+        "WEIGHBRIDGE_CONNECTIONS_PER_FILE", 16, "Connections that one download opens at most.", ge=1, le=64
+    )
+    disk_reserve_bytes: int = _setting(
+        "WEIGHBRIDGE_DISK_RESERVE_BYTES",
+        1_000_000_000,
+        "Bytes of the volume that downloads leave free.",
+        ge=0,
+    )
+    local_path_roots: CommaSeparated = _setting(
+        "WEIGHBRIDGE_LOCAL_PATH_ROOTS", (), "Comma-separated absolute folders for models of source=path."
+    )
+    default_models: CommaSeparated = _setting(
+        "WEIGHBRIDGE_DEFAULT_MODELS",
+        ("unsloth/Qwen3-0.6B-GGUF:Qwen3-0.6B-Q4_0.gguf",),
+        "Comma-separated owner/name[@revision][:file], registered at first start; `none` for nothing.",
+    )
+    lease_seconds: int = _setting(
+        "WEIGHBRIDGE_LEASE_SECONDS", 30, "A running operation whose worker is silent so long goes back.", ge=3
+    )
+    sweep_seconds: float = _setting(
+        "WEIGHBRIDGE_SWEEP_SECONDS", 5, "How often each worker looks for what was lost.", gt=0, le=60
+    )
+    max_attempts: int = _setting(
+        "WEIGHBRIDGE_MAX_ATTEMPTS", 5, "Attempts of an operation before it fails for good.", ge=1, le=100
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("LOG_LEVEL", "INFO", "What is logged.")
+    log_format: Literal["json", "console"] = _setting("LOG_FORMAT", "console", "`json` for log collectors.")
+
+    @classmethod
+    def from_env(cls, *, needs: tuple[str, ...] = ()) -> Self:
+        """Read the environment and `.env`; `needs` names the fields that this process can't do without.
+
+        Raises SettingsError with a line for each setting that is wrong or missing.
+        """
+        try:
+            settings = cls()
+        except ValidationError as error:
+            raise SettingsError("\n".join(_complaint(problem) for problem in error.errors())) from None
+        missing = [name for name in needs if settings.with_files()._value(name) is None]
+        if missing:
+            raise SettingsError("\n".join(_missing(name) for name in missing))
+        return settings.with_files()
+
+    def with_files(self) -> Self:
+        """The same with secret keys and admin token taken from the data dir where no setting gives them."""
+        found = {
+            "secret_keys": self.secret_keys or _secret_file(self.data_dir / SECRET_KEYS_FILE),
+            "admin_token": self.admin_token or _secret_file(self.data_dir / ADMIN_TOKEN_FILE),
+        }
+        return self.model_copy(update=found)
+
+    @property
+    def cache_dir(self) -> Path:
+        """The volume: HF_HUB_CACHE, else HF_HOME/hub, else <data dir>/hub; absolute."""
+        if self.hf_hub_cache:
+            return self.hf_hub_cache.expanduser().absolute()
+        return (self.hf_home or self.data_dir).expanduser().absolute() / "hub"
+
+    def _value(self, name: str) -> Any:
+        return getattr(self, name)
+
+    @field_validator("local_path_roots", "default_models", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip() not in ("", "none"))
+
+    @field_validator("hf_endpoint")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
+            raise ValueError("must be an http:// or https:// address")
+        return value.rstrip("/")
+
+    @field_validator("local_path_roots")
+    @classmethod
+    def _are_absolute(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not Path(root).is_absolute() for root in value):
+            raise ValueError("every folder must be an absolute path")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("postgresql://", "postgresql+", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("admin_token")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < 16:
+            raise ValueError("must have 16 characters or more")
+        return value
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _are_fernet_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        for key in fernet_keys(value):
+            try:
+                Fernet(key)
+            except ValueError:
+                raise ValueError(
+                    "must be Fernet keys: 32 bytes in url-safe base64, comma-separated"
+                ) from None
+        return value
+
+
+def fernet_keys(value: SecretStr | None) -> list[str]:
+    """The single keys of WEIGHBRIDGE_SECRET_KEYS, the one that encrypts first."""
+    return [key.strip() for key in value.get_secret_value().split(",") if key.strip()] if value else []
+
+
+def setting_names() -> list[str]:
+    """Every environment variable that Weighbridge reads, in the order of their declaration."""
+    return [str(field.validation_alias) for field in Settings.model_fields.values()]
+
+
+def _secret_file(path: Path) -> SecretStr | None:
+    return SecretStr(path.read_text().strip()) if path.is_file() else None
+
+
+def _complaint(problem: Any) -> str:
+    return f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _missing(name: str) -> str:
+    field = Settings.model_fields[name]
+    return f"{field.validation_alias}: is not set. {field.description}"

@@ -1,0 +1,261 @@
+"""The rows of Postgres, with a sentence for each status. *Model* means a machine-learning model."""
+
+import uuid
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Enum,
+    Index,
+    MetaData,
+    String,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class ModelType(StrEnum):
+    """Where a model runs."""
+
+    HOSTED_LLM = "hosted-llm"  # at a provider, reached by its URL and key
+    LOCAL = "local"  # on our own volume
+
+
+class ModelSource(StrEnum):
+    """Where the files of a local model come from."""
+
+    HUGGINGFACE = "huggingface"  # downloaded from the Hub into the cache
+    PATH = "path"  # a folder or file that is there already; never deleted by us
+
+
+class Provider(StrEnum):
+    """Who serves a hosted model."""
+
+    OPENAI = "openai"  # OpenAI, or any server that speaks its API
+    AZURE_OPENAI = "azure-openai"  # wants a deployment and an API version too
+
+
+class Category(StrEnum):
+    """What a model is for."""
+
+    LLM = "llm"
+    EMBEDDING = "embedding"
+    RERANKER = "reranker"
+    SPLADE = "splade"
+
+
+class DownloadStatus(StrEnum):
+    """The words that people see for a local model; written only by the rules in operations.py."""
+
+    NOT_DOWNLOADED = "NotDownloaded"  # nobody has asked for its files yet
+    PENDING = "Pending"  # asked for, no worker has it
+    DOWNLOADING = "Downloading"  # a worker holds it and beats
+    PAUSED = "Paused"  # stopped by a person, bytes kept, goes on when asked
+    DOWNLOADED = "Downloaded"  # every file is in the cache and verified
+    FAILED = "Failed"  # gave up; `error` says why and what to do; bytes kept
+    CANCELED = "Canceled"  # stopped by a person; bytes kept unless purged
+
+
+class OperationKind(StrEnum):
+    """What was asked for."""
+
+    DOWNLOAD = "download"
+    DELETE = "delete"
+
+
+class OperationStatus(StrEnum):
+    """The life of an operation.
+
+    pending -> running -> completed | failed | canceled | paused; running -> pending (its worker died or
+    drained: the next one raises `attempt`); pending -> canceled; paused -> pending | canceled.
+    A failed or canceled one never comes back: asking again makes a new operation.
+    """
+
+    PENDING = "pending"  # asked for, no worker has it
+    RUNNING = "running"  # a worker holds it and beats
+    PAUSED = "paused"  # stopped by a person, bytes kept
+    COMPLETED = "completed"  # done and verified
+    FAILED = "failed"  # gave up, with a code and a remedy
+    CANCELED = "canceled"  # stopped by a person
+
+
+UNFINISHED = (OperationStatus.PENDING, OperationStatus.RUNNING, OperationStatus.PAUSED)
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that migrations and error handling can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB, list[str]: JSONB}
+
+
+def _words(kind: type[StrEnum]) -> Enum:
+    """An enum stored as its words, in text with a check: a new word is a small migration."""
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        name=kind.__name__.lower(),
+        values_callable=list,
+    )
+
+
+class Model(Base):
+    """One registered model, hosted or local."""
+
+    __tablename__ = "models"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    type: Mapped[ModelType] = mapped_column(_words(ModelType))
+    category: Mapped[Category | None] = mapped_column(_words(Category))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    is_default: Mapped[bool] = mapped_column(default=False)  # named by WEIGHBRIDGE_DEFAULT_MODELS
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    last_used_at: Mapped[datetime | None]
+
+    provider: Mapped[Provider | None] = mapped_column(_words(Provider))
+    base_url: Mapped[str | None] = mapped_column(Text)
+    api_version: Mapped[str | None] = mapped_column(String(64))
+    deployment: Mapped[str | None] = mapped_column(String(255))
+    api_key_encrypted: Mapped[str | None] = mapped_column(Text)
+
+    source: Mapped[ModelSource | None] = mapped_column(_words(ModelSource))
+    hf_repo: Mapped[str | None] = mapped_column(String(255))
+    revision: Mapped[str | None] = mapped_column(String(255))
+    model_file: Mapped[str | None] = mapped_column(String(1024))  # null: the whole repository
+    allow_patterns: Mapped[list[str] | None]
+    ignore_patterns: Mapped[list[str] | None]
+    hf_token_encrypted: Mapped[str | None] = mapped_column(Text)
+
+    download_status: Mapped[DownloadStatus | None] = mapped_column(_words(DownloadStatus))  # null: hosted
+    downloaded: Mapped[bool | None]  # null: hosted
+    downloaded_at: Mapped[datetime | None]
+    commit_hash: Mapped[str | None] = mapped_column(String(40))
+    local_path: Mapped[str | None] = mapped_column(Text)
+    file_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    checksum: Mapped[str | None] = mapped_column(String(80))
+    # What was downloaded: the manifest of its operation. Long for big repositories, so only loaded on demand.
+    manifest: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    error: Mapped[dict[str, Any] | None]  # code, detail and remedy of the last download when it failed
+
+    __table_args__ = (
+        Index("uq_models_name", "name", unique=True),
+        Index(
+            "uq_models_repository_file",
+            "hf_repo",
+            "revision",
+            text("coalesce(model_file, '')"),
+            unique=True,
+            postgresql_where=text("source = 'huggingface'"),
+        ),
+        Index("uq_models_local_path", "local_path", unique=True, postgresql_where=text("source = 'path'")),
+        Index("ix_models_download_status", "download_status"),
+        Index("ix_models_sort_name", text("lower(name)"), "id"),
+        CheckConstraint("(type = 'local') = (downloaded IS NOT NULL)", name="downloaded_says_local"),
+        CheckConstraint("(type = 'local') = (source IS NOT NULL)", name="source_says_local"),
+        CheckConstraint("(type = 'hosted-llm') = (provider IS NOT NULL)", name="provider_says_hosted"),
+    )
+
+
+class Operation(Base):
+    """One thing that was asked for: the queue, the outbox and the history in one table."""
+
+    __tablename__ = "operations"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)  # also the Celery task id
+    # No foreign key: the history of a model outlives the model.
+    model_id: Mapped[int]
+    kind: Mapped[OperationKind] = mapped_column(_words(OperationKind))
+    status: Mapped[OperationStatus] = mapped_column(
+        _words(OperationStatus), default=OperationStatus.PENDING, server_default=OperationStatus.PENDING
+    )
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")  # the fence: raised by each begin
+    failures: Mapped[int] = mapped_column(default=0, server_default="0")  # since the last progress
+    worker: Mapped[str | None] = mapped_column(String(255))
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    nudged_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    purge_requested_at: Mapped[datetime | None]  # drop the partial bytes too; null again when they are gone
+    # Frozen by the first attempt, so that every later one fetches the same bytes:
+    # {"commit", "files": [{"path", "size", "oid"}]}.
+    manifest: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    phase: Mapped[str | None] = mapped_column(String(32))
+    bytes_done: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    bytes_total: Mapped[int | None] = mapped_column(BigInteger)
+    bytes_reused: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    files_done: Mapped[int] = mapped_column(default=0, server_default="0")
+    files_total: Mapped[int] = mapped_column(default=0, server_default="0")
+    error: Mapped[dict[str, Any] | None]  # code, detail, remedy
+    requested_by: Mapped[str | None] = mapped_column(String(255))
+    request_id: Mapped[str | None] = mapped_column(String(128))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "uq_operations_unfinished",
+            "model_id",
+            unique=True,
+            postgresql_where=text("status IN ('pending', 'running', 'paused')"),
+        ),
+        Index("ix_operations_model", "model_id", "created_at"),
+        Index("ix_operations_created", "created_at"),
+        Index(
+            "ix_operations_unfinished",
+            "status",
+            "created_at",
+            postgresql_where=text("status IN ('pending', 'running', 'paused')"),
+        ),
+        Index("ix_operations_purge", "id", postgresql_where=text("purge_requested_at IS NOT NULL")),
+    )
+
+
+# How long the first answer is given again.
+IDEMPOTENCY_KEPT = timedelta(hours=24)
+
+
+class IdempotencyKey(Base):
+    """The first answer to a POST that carried an Idempotency-Key."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    caller: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))  # sha256 of method, path and body
+    status: Mapped[int | None]
+    body: Mapped[str | None] = mapped_column(Text)
+    content_type: Mapped[str | None] = mapped_column(String(127))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index("ix_idempotency_keys_created", "created_at"),)
+
+
+class SeededModel(Base):
+    """A default model that was registered once, so that deleting it is for good."""
+
+    __tablename__ = "seeded_models"
+
+    spec: Mapped[str] = mapped_column(String(1600), primary_key=True)  # owner/name[@revision][:file]
+    seeded_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,65 @@
+"""`celery -A worker_service.app worker -Q downloads|control`: the Celery app, its options and signals."""
+
+import sys
+from typing import Any
+
+from celery import Celery, signals
+
+from shared import log
+from shared.broker import celery_options
+from shared.settings import SettingsError
+from shared.task_names import TASK_QUEUES, QueueName
+from worker_service import lifeline
+from worker_service.context import context, settings
+from worker_service.sweeper import Sweeper
+
+try:
+    _settings = settings()
+except SettingsError as error:
+    sys.exit(f"The worker can't start:\n{error}")
+
+app = Celery("weighbridge", include=["worker_service.tasks"])
+app.conf.update(
+    celery_options(_settings),
+    # Early acknowledgement and one message at a time: what survives a broker that dies, as tried out in
+    # docs/decisions/0002. A lost message is repeated by the sweep.
+    task_acks_late=False,
+    worker_disable_prefetch=True,
+    worker_prefetch_multiplier=1,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    worker_enable_remote_control=False,
+    task_routes={str(task): {"queue": str(queue)} for task, queue in TASK_QUEUES.items()},
+    task_default_queue=str(QueueName.CONTROL),
+)
+
+_parent = lifeline.install()
+_sweeper: Sweeper | None = None
+
+
+@signals.setup_logging.connect
+def _log(**_: Any) -> None:
+    log.set_up(_settings, "worker")
+
+
+@signals.worker_process_init.connect
+def _after_fork(**_: Any) -> None:
+    _parent.hold()
+    context.cache_clear()
+
+
+@signals.worker_ready.connect
+def _start_sweeping(sender: Any, **_: Any) -> None:
+    global _sweeper
+    queues = [str(name) for name in sender.app.amqp.queues.consume_from]
+    _sweeper = Sweeper(context(), app, worker=sender.hostname, queues=queues)
+    _sweeper.start()
+
+
+@signals.worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    # Running downloads write their resume state and go back to pending (worker_service/attempt.py).
+    _parent.cut()
+    if _sweeper is not None:
+        _sweeper.stop()

@@ -1,0 +1,190 @@
+"""One attempt of an operation: its lease, its live progress, and every reason to stop early.
+
+Two threads watch beside the work. The heartbeat keeps the lease in Postgres; the sampler shows the
+progress in Redis 4 times a second and looks for the wish to cancel. Neither waits for the other's store.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import TypeVar
+
+import structlog
+from redis.exceptions import RedisError
+
+from shared import claims, operations, progress
+from shared.errors import ServiceUnavailable
+from shared.operations import OperationLost
+from shared.progress import Progress
+from shared.tables import Operation
+from worker_service import lifeline
+from worker_service.context import Context
+
+SAMPLES_PER_SECOND = 4
+# Seconds over which the speed is averaged: calm enough to read, quick enough to show a stall.
+SPEED_WINDOW = 5
+CLAIM_RENEWAL = 20
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Stop(StrEnum):
+    """Why an attempt ends before its work is done."""
+
+    CANCELED = "canceled"  # a person wished so
+    DRAINING = "draining"  # this worker shuts down; another one goes on
+    LOST = "lost"  # the lease went to another attempt, or can't be proven any more
+
+
+class AttemptStopped(Exception):
+    """The work was told to stop; `Attempt.stop` says why."""
+
+
+class Attempt:
+    """Context manager around the work. Inside, `snapshot` is what the sampler shows."""
+
+    def __init__(self, context: Context, operation: Operation) -> None:
+        """`operation` has just begun in this process."""
+        self.operation = operation
+        self.stop: Stop | None = None
+        self.stopping = threading.Event()
+        self._context = context
+        self._take_snapshot: Callable[[], Progress] = Progress
+        self._interrupt: Callable[[], None] = lambda: None
+        self._ended = threading.Event()
+        self._speed = _Speed()
+        self._threads = [
+            threading.Thread(target=self._heartbeat, name="heartbeat", daemon=True),
+            threading.Thread(target=self._sample, name="sampler", daemon=True),
+        ]
+
+    def __enter__(self) -> "Attempt":
+        """Start watching."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop watching; the row is the caller's to end."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def watch(self, take_snapshot: Callable[[], Progress], interrupt: Callable[[], None]) -> None:
+        """Show this work's progress from now on; call `interrupt` when it has to stop."""
+        self._take_snapshot, self._interrupt = take_snapshot, interrupt
+        if self.stopping.is_set():
+            interrupt()
+
+    def halt(self, why: Stop) -> None:
+        """Tell the work to stop, once."""
+        if not self.stopping.is_set():
+            self.stop = why
+            self.stopping.set()
+            self._interrupt()
+
+    def interruptible(self, work: Callable[[], T]) -> T:
+        """Do something that can't be interrupted (a metadata call) and leave it alone when told to stop.
+
+        Raises AttemptStopped, or whatever the work raises.
+        """
+        box: list[T | BaseException] = []
+        done = threading.Event()
+
+        def _run() -> None:
+            try:
+                box.append(work())
+            except BaseException as error:  # noqa: BLE001  (handed to the waiting thread)
+                box.append(error)
+            done.set()
+
+        threading.Thread(target=_run, daemon=True).start()
+        while not done.wait(1 / SAMPLES_PER_SECOND):
+            if self.stopping.is_set():
+                raise AttemptStopped()
+        if isinstance(box[0], BaseException):
+            raise box[0]
+        return box[0]
+
+    def still_mine(self) -> None:
+        """The fence before something is published. Raises OperationLost, ServiceUnavailable."""
+        with self._context.database.session() as session:
+            operations.check(session, self.operation.id, self.operation.attempt)
+
+    def current(self) -> Progress:
+        """The progress at this moment, with speed and time left."""
+        seen = self._take_snapshot()
+        speed = self._speed.of(seen.bytes_done)
+        left = None if seen.bytes_total is None else seen.bytes_total - seen.bytes_done
+        return replace(
+            seen,
+            attempt=self.operation.attempt,
+            speed=speed,
+            eta=round(left / speed) if left and speed else (0 if left == 0 else None),
+            updated_at=datetime.now(UTC).isoformat(),
+        )
+
+    def _heartbeat(self) -> None:
+        lease = self._context.settings.lease_seconds
+        proven = time.monotonic()
+        while not self._ended.wait(lease / 6):
+            try:
+                if self._beat(lease):
+                    self.halt(Stop.CANCELED)
+                proven = time.monotonic()
+            except OperationLost:
+                log.warning("lease lost")
+                self.halt(Stop.LOST)
+            except ServiceUnavailable:
+                log.warning("heartbeat failed", silent_for=round(time.monotonic() - proven, 1))
+                # By the time the lease runs out for others, this attempt must have stopped writing.
+                if time.monotonic() - proven > lease * 2 / 3:
+                    self.halt(Stop.LOST)
+
+    def _beat(self, lease: int) -> bool:
+        with self._context.database.session() as session:
+            return operations.heartbeat(
+                session,
+                self.operation.id,
+                self.operation.attempt,
+                lease_seconds=lease,
+                progress=self._take_snapshot(),
+            )
+
+    def _sample(self) -> None:
+        claimed = 0.0
+        while not self._ended.wait(1 / SAMPLES_PER_SECOND):
+            if lifeline.is_cut():
+                self.halt(Stop.DRAINING)
+            try:
+                if progress.write(self._context.redis, self.operation.id, self.current()):
+                    self.halt(Stop.CANCELED)
+                if time.monotonic() - claimed > CLAIM_RENEWAL:
+                    claims.renew(self._context.redis, [self.operation])
+                    claimed = time.monotonic()
+            except RedisError as error:
+                # The row still gets the bytes and brings the wish to cancel, with each heartbeat.
+                log.debug("progress not shown", error=type(error).__name__)
+
+
+class _Speed:
+    """Bytes per second over the last seconds; what was there before the first look does not count."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def of(self, bytes_done: int) -> int:
+        now = time.monotonic()
+        self._seen.append((now, bytes_done))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= SPEED_WINDOW:
+            self._seen.popleft()
+        began, first = self._seen[0]
+        return max(0, round((bytes_done - first) / (now - began))) if now > began else 0

@@ -1,0 +1,128 @@
+"""The volume: what a removal takes away, and whether the files of a model are there.
+
+Nothing here follows a symbolic link, and nothing outside the cache root is ever touched.
+"""
+
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.file_download import repo_folder_name
+
+from shared.errors import CachePermissionDenied
+
+
+def remove(
+    cache_dir: Path, repo: str, manifest: Mapping[str, Any], needed: Sequence[Mapping[str, Any]]
+) -> int:
+    """Remove the files of a manifest, but for those that the `needed` manifests name; bytes freed.
+
+    A blob goes when no snapshot of the repository points to it any more; the repository's folder goes with
+    its last snapshot. What is missing already is no error. Raises CachePermissionDenied.
+    """
+    folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
+    try:
+        if not _is_real_folder(folder):
+            return 0
+        _unlink_snapshot(folder, manifest, needed)
+        _drop_refs(folder)
+        freed = _drop_blobs(folder, [file["oid"] for file in manifest["files"]])
+        if not any((folder / "snapshots").glob("*")):
+            freed += _drop_folder(cache_dir, folder)
+    except OSError as error:
+        raise CachePermissionDenied(f"{cache_dir} can't be changed: {error.strerror}.") from error
+    return freed
+
+
+def _unlink_snapshot(folder: Path, manifest: Mapping[str, Any], needed: Sequence[Mapping[str, Any]]) -> None:
+    commit = manifest["commit"]
+    kept = {file["path"] for other in needed if other["commit"] == commit for file in other["files"]}
+    snapshot = folder / "snapshots" / commit
+    for path in sorted({file["path"] for file in manifest["files"]} - kept):
+        if _is_inside(snapshot, path):
+            (snapshot / path).unlink(missing_ok=True)
+    _drop_empty_folders(snapshot)
+
+
+def _is_inside(snapshot: Path, path: str) -> bool:
+    """Every folder on the way is a real one: a planted link must not lead the removal elsewhere."""
+    steps = [snapshot, *(snapshot / parent for parent in reversed(Path(path).parents[:-1]))]
+    return all(_is_real_folder(step) for step in steps)
+
+
+def _drop_empty_folders(top: Path) -> None:
+    if not _is_real_folder(top):
+        return
+    for folder, _folders, _names in os.walk(top, topdown=False):
+        if not os.listdir(folder):
+            os.rmdir(folder)
+
+
+def _drop_refs(folder: Path) -> None:
+    """A ref to a snapshot that is gone would make readers stumble."""
+    for ref in list((folder / "refs").rglob("*")):
+        if (
+            not ref.is_symlink()
+            and ref.is_file()
+            and not (folder / "snapshots" / ref.read_text().strip()).is_dir()
+        ):
+            ref.unlink()
+    _drop_empty_folders(folder / "refs")
+
+
+def _drop_blobs(folder: Path, oids: Sequence[str]) -> int:
+    used = set(_blobs_in_use(folder / "snapshots"))
+    freed = 0
+    for oid in set(oids) - used:
+        blob = folder / "blobs" / oid
+        if _is_real_folder(blob.parent) and os.path.lexists(blob):
+            freed += blob.lstat().st_size
+            blob.unlink()
+    return freed
+
+
+def _blobs_in_use(snapshots: Path) -> Iterator[str]:
+    for folder, _folders, names in os.walk(snapshots):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                yield os.path.basename(os.readlink(path))
+
+
+def _drop_folder(cache_dir: Path, folder: Path) -> int:
+    """Rename first: readers see the repository whole or not at all, and a crash leaves only trash."""
+    freed = sum(blob.lstat().st_size for blob in (folder / "blobs").glob("*"))
+    trash = cache_dir / ".weighbridge" / "trash" / uuid.uuid4().hex
+    trash.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(trash)
+    shutil.rmtree(trash)
+    locks = cache_dir / ".locks" / folder.name
+    if _is_real_folder(locks):
+        shutil.rmtree(locks, ignore_errors=True)
+    return freed
+
+
+def _is_real_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def is_there(path: str) -> bool:
+    """The published file or snapshot of a model still stands, with its blob behind it."""
+    return os.path.isfile(path) or (os.path.isdir(path) and any(os.scandir(path)))
+
+
+def find_file(cache_dir: Path, repo: str, revision: str, file: str) -> tuple[str, Path] | None:
+    """(commit, path) of a file that some client has downloaded at a branch, tag or commit; None: not there."""
+    folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
+    ref = folder / "refs" / revision
+    commit = ref.read_text().strip() if ref.is_file() else revision
+    path = folder / "snapshots" / commit / file
+    inside = path.resolve().is_relative_to(cache_dir.resolve())
+    return (commit, path) if inside and path.is_file() else None

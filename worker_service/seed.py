@@ -1,0 +1,146 @@
+"""`python -m worker_service.seed`: register the default models once, and see whether their files are here.
+
+A default model counts as Downloaded only when its file is really in the cache and its sha256 is right.
+Deleting one is for good: what was seeded is remembered by its spec.
+"""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared import log as logging
+from shared import operations, registry
+from shared.errors import WeighbridgeError
+from shared.hub import repo_id_problem, revision_problem
+from shared.settings import SettingsError
+from shared.tables import (
+    Category,
+    DownloadStatus,
+    Model,
+    ModelSource,
+    ModelType,
+    SeededModel,
+)
+from worker_service import cache
+from worker_service.context import Context, context, settings
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One entry of WEIGHBRIDGE_DEFAULT_MODELS: owner/name[@revision][:file]."""
+
+    repo: str
+    revision: str = "main"
+    file: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Spec":
+        """Take an entry apart. Raises SettingsError."""
+        place, _, file = text.partition(":")
+        repo, _, revision = place.partition("@")
+        spec = cls(repo, revision or "main", file or None)
+        problem = repo_id_problem(spec.repo) or revision_problem(spec.revision) or _file_problem(spec.file)
+        if problem:
+            raise SettingsError(f"WEIGHBRIDGE_DEFAULT_MODELS: `{text}`: {problem}")
+        return spec
+
+    @property
+    def name(self) -> str:
+        """`Qwen3-0.6B-Q4_0.gguf` -> `Qwen3 0.6B Q4_0`."""
+        known = PurePosixPath(self.file).stem if self.file else self.repo.rsplit("/", 1)[-1]
+        return known.replace("-", " ")
+
+
+def _file_problem(file: str | None) -> str | None:
+    if file is None or (not file.startswith("/") and "\\" not in file and ".." not in file.split("/")):
+        return None
+    return "The file must be a path inside the repository."
+
+
+def seed(context: Context) -> None:
+    """Register what was never seeded; adopt files that are here. Safe to run again and beside itself."""
+    for text in context.settings.default_models:
+        spec = Spec.parse(text)
+        with context.database.session() as session:
+            _register(session, context, text, spec)
+        with context.database.session() as session:
+            _adopt(session, context, spec)
+
+
+def _register(session: Session, context: Context, text: str, spec: Spec) -> None:
+    # Two that start at once wait for each other here.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("weighbridge seed"))))
+    if session.get(SeededModel, text) is not None:
+        return
+    session.add(SeededModel(spec=text))
+    known = session.scalar(_same(spec))
+    if known is None:
+        known = registry.register(session, _fields(session, spec), secrets=context.secrets, roots=())
+        log.info("default model registered", model=known.id, name=known.name)
+    known.is_default = True
+
+
+def _fields(session: Session, spec: Spec) -> dict[str, Any]:
+    taken = session.scalar(select(Model.id).where(Model.name == spec.name))
+    return {
+        "type": ModelType.LOCAL,
+        "name": f"{spec.repo} {spec.name}" if taken else spec.name,
+        "category": Category.LLM if spec.file and spec.file.endswith(".gguf") else None,
+        "hf_repo": spec.repo,
+        "revision": spec.revision,
+        "model_file": spec.file,
+    }
+
+
+def _same(spec: Spec) -> Any:
+    return select(Model).where(
+        Model.source == ModelSource.HUGGINGFACE,
+        Model.hf_repo == spec.repo,
+        Model.revision == spec.revision,
+        Model.model_file == spec.file if spec.file else Model.model_file.is_(None),
+    )
+
+
+def _adopt(session: Session, context: Context, spec: Spec) -> None:
+    """A file that another Hub client downloaded is as good as one that we did, if its bytes are right."""
+    model = session.scalar(_same(spec).with_for_update())
+    if model is None or model.downloaded or spec.file is None or operations.unfinished(session, model.id):
+        return
+    found = cache.find_file(context.settings.cache_dir, spec.repo, spec.revision, spec.file)
+    if found is None:
+        return
+    commit, path = found
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    oid, size = path.resolve().name, path.stat().st_size
+    if len(oid) == 64 and oid != sha256:
+        log.warning("default model's file is damaged", model=model.id, path=str(path))
+        return
+    model.download_status, model.downloaded, model.downloaded_at = DownloadStatus.DOWNLOADED, True, func.now()
+    model.commit_hash, model.local_path, model.error = commit, str(path), None
+    model.file_size_bytes, model.checksum = size, f"sha256:{sha256}"
+    file_facts = {"path": spec.file, "size": size, "oid": oid, "is_lfs": len(oid) == 64}
+    model.manifest = {"commit": commit, "files": [file_facts]}
+    log.info("default model is here", model=model.id, bytes=size)
+
+
+def main() -> None:
+    """The command."""
+    try:
+        here = context()
+        logging.set_up(settings(), "seed")
+        seed(here)
+    except (SettingsError, WeighbridgeError) as error:
+        sys.exit(f"The default models can't be registered:\n{error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Every worker's own timer: it heals what was lost. Any number of them may run, so there is none to lose."""
+
+import random
+import threading
+import time
+
+import structlog
+from celery import Celery
+from redis.exceptions import RedisError
+from sqlalchemy import delete, func, select
+
+from shared import claims, operations, presence
+from shared.errors import ServiceUnavailable
+from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
+from shared.task_names import QueueName
+from worker_service import cache, nudges
+from worker_service.context import Context
+
+# Seconds between looks for downloaded models whose files are gone, and for outworn idempotency keys.
+LOOK_AT_FILES = 60
+
+log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """The timer thread of one worker: says that the worker lives, sweeps, rings again."""
+
+    def __init__(self, context: Context, app: Celery, *, worker: str, queues: list[str]) -> None:
+        """`worker` is this worker's name, `queues` what it consumes."""
+        self._context, self._app = context, app
+        self._worker, self._queues = worker, queues
+        self._ended = threading.Event()
+        self._looked_at_files = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first sweep is at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and take this worker off the list of live ones."""
+        self._ended.set()
+        try:
+            presence.leave(self._context.redis, self._worker, self._queues)
+        except RedisError as error:
+            log.debug("not signed off", error=type(error).__name__)
+
+    def _run(self) -> None:
+        period = self._context.settings.sweep_seconds
+        while True:
+            self._try()
+            # Jitter, so that many workers do not all sweep in the same moment.
+            if self._ended.wait(period * random.uniform(0.8, 1.2)):
+                return
+
+    def _try(self) -> None:
+        try:
+            self.sweep()
+        except (RedisError, ServiceUnavailable) as error:
+            log.warning("sweep skipped", error=type(error).__name__)
+        except Exception:
+            # The timer is what heals everything else: it must outlive any surprise.
+            log.exception("sweep broke")
+
+    def sweep(self) -> None:
+        """One round. Raises ServiceUnavailable, RedisError: then the next round does it."""
+        redis, settings = self._context.redis, self._context.settings
+        slack = [queue for queue in QueueName if not redis.llen(f"weighbridge:{queue}")]
+        presence.beat(redis, self._worker, self._queues)
+        with self._context.database.session() as session:
+            found = operations.sweep(session, max_attempts=settings.max_attempts, slack=slack)
+        claims.renew(redis, found.unfinished)
+        for nudge in found.nudges:
+            log.info("nudged again", operation=str(nudge.operation.id), task=str(nudge.task))
+        nudges.ring(*found.nudges)
+        if time.monotonic() - self._looked_at_files > LOOK_AT_FILES:
+            self._looked_at_files = time.monotonic()
+            forget_outworn_keys(self._context)
+            mark_missing(self._context)
+
+
+def forget_outworn_keys(context: Context) -> None:
+    """Idempotency keys older than a day answer nobody any more."""
+    outworn = delete(IdempotencyKey).where(IdempotencyKey.created_at < func.now() - IDEMPOTENCY_KEPT)
+    with context.database.session() as session:
+        session.execute(outworn)
+
+
+def mark_missing(context: Context) -> None:
+    """Downloaded models whose files are gone from the volume are not downloaded any more."""
+    wanted = select(Model.id, Model.local_path).where(
+        Model.downloaded, Model.source == ModelSource.HUGGINGFACE
+    )
+    with context.database.session() as session:
+        rows = session.execute(wanted).all()
+    for model_id, path in rows:
+        if not cache.is_there(path):
+            with context.database.session() as session:
+                if operations.files_are_gone(session, model_id):
+                    log.warning("files gone", model=model_id, path=path)
