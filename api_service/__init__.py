@@ -1,4 +1,4 @@
-"""The HTTP API: it validates requests, writes rows and rings the worker's bell. It never touches the volume."""
+"""The HTTP API: it validates requests, writes rows, rings the worker's bell, and never touches the volume."""
 
 from flask import Flask
 

@@ -1,4 +1,4 @@
-"""Ring the worker's bell: a send-only Celery. The row says what to do; a lost nudge is repeated by the sweep."""
+"""Ring the worker's bell: a send-only Celery. The row says what to do; the sweep repeats a lost nudge."""
 
 import structlog
 from celery import Celery

@@ -132,25 +132,24 @@ def problem(code: str, status: HTTPStatus, detail: str, remedy: str, facts: dict
 
 
 def _domain(error: WeighbridgeError) -> Response:
-    facts = {camel(name): _outside(name, value) for name, value in error.facts.items()}
+    facts: dict[str, Any] = {}
+    for name, value in error.facts.items():
+        more = UsageSchema().dump(usage_facts(value)) if isinstance(value, Usage) else _outside(name, value)
+        facts |= more
     return problem(error.code, STATUS_OF_CODE[error.code], error.detail, error.advice, facts)
 
 
-def _outside(name: str, value: Any) -> Any:
-    if isinstance(value, Usage):
-        return usage_body(value)
+def _outside(name: str, value: Any) -> dict[str, Any]:
     if name == "errors":
-        return {camel(field): messages for field, messages in value.items()}
-    return camel(value) if name == "field" else value
+        value = {camel(field): messages for field, messages in value.items()}
+    return {camel(name): camel(value) if name == "field" else value}
 
 
-def usage_body(usage: Usage) -> Any:
-    """The usage body, as GET …/usage and the 409 of DELETE show it."""
+def usage_facts(usage: Usage) -> dict[str, Any]:
+    """The usage in the words of its schema, as GET …/usage and the 409 of DELETE show it."""
     active = usage.active_operation and progress_object(usage.active_operation, None, in_model_words=True)
-    return UsageSchema().dump(
-        {name: getattr(usage, name) for name in UsageSchema().fields if name != "active_operation"}
-        | {"active_operation": active}
-    )
+    names = UsageSchema().fields.keys() - {"active_operation"}
+    return {name: getattr(usage, name) for name in names} | {"active_operation": active}
 
 
 def _surprise(error: Exception) -> Response:

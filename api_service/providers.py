@@ -1,4 +1,4 @@
-"""Test the connection to a provider of hosted models, through the openai package and without spending a token."""
+"""Test the connection to a provider of hosted models, through the openai package; spends no token."""
 
 import socket
 import ssl
@@ -152,7 +152,7 @@ def _azure_endpoint(base_url: str) -> str:
 
 
 def _probe_deployment(where: Target, client: AzureOpenAI) -> None:
-    """Send a chat without messages: refused before any token is spent, but only where the deployment exists."""
+    """Send a chat without messages: refused before a token is spent, where the deployment exists."""
     if not where.deployment:
         return
     try:

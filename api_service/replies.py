@@ -1,4 +1,4 @@
-"""What several routes answer with: models and operations with their live progress, and the bell after a commit."""
+"""What several routes share: models and operations with live progress, and the bell after a commit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,21 @@ from shared.task_names import TaskName
 
 log = structlog.get_logger(__name__)
 
-_NO_FACTS = dict.fromkeys(("architecture", "family", "parameter_count", "quantization", "context_length", "hidden_size", "layers", "heads", "kv_heads", "vocab_size", "license"))
+_NO_FACTS = dict.fromkeys(
+    (
+        "architecture",
+        "family",
+        "parameter_count",
+        "quantization",
+        "context_length",
+        "hidden_size",
+        "layers",
+        "heads",
+        "kv_heads",
+        "vocab_size",
+        "license",
+    )
+)
 _UNLOADED = {"status": "unloaded", "precision": None, "loaded_at": None, "memory_bytes": None}
 
 

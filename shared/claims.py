@@ -11,7 +11,7 @@ from redis import Redis
 
 from shared.tables import Operation
 
-# Longer than a sweep (which renews pending ones) and than a lease (a running one is renewed with its progress).
+# Longer than a sweep, which renews pending ones, and a lease; a running one is renewed with its progress.
 CLAIM_SECONDS = 120
 
 _RELEASE = """

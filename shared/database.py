@@ -17,6 +17,9 @@ LOCK_TIMEOUT = 10
 STATEMENT_TIMEOUT = 30
 
 
+_OPTIONS = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT}s -c statement_timeout={STATEMENT_TIMEOUT}s"
+
+
 class Database:
     """Sessions on Postgres. Make one for each process: connections don't survive a fork."""
 
@@ -68,7 +71,7 @@ def _engine(url: str, pool_size: int) -> Engine:
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT,
             "application_name": "weighbridge",
-            "options": f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT}s -c statement_timeout={STATEMENT_TIMEOUT}s",
+            "options": _OPTIONS,
         },
     )
 

@@ -1,11 +1,12 @@
 """The rules about models: what may be registered, changed, seeded and removed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg2.errors import UniqueViolation
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -49,8 +50,8 @@ def register(
         model.download_status, model.downloaded = DownloadStatus.NOT_DOWNLOADED, False
     if model.source is ModelSource.PATH:
         _adopt_path(model, roots)
-    session.add(model)
-    _flush(session, model)
+    with _written(session, model):
+        session.add(model)
     _store_secrets(model, values, secrets)
     session.flush()
     return model
@@ -69,13 +70,13 @@ def change(
         name: getattr(model, name, None) for name in HOSTED_FIELDS | LOCAL_FIELDS if _is_set(model, name)
     }
     _check(merged | dict(fields) | {"type": model.type})
-    for name, value in fields.items():
-        if name not in SECRET_FIELDS | {"download_now"}:
-            setattr(model, name, value)
-    if "local_path" in fields:
-        _adopt_path(model, roots)
-    _store_secrets(model, fields, secrets)
-    _flush(session, model)
+    with _written(session, model):
+        for name, value in fields.items():
+            if name not in SECRET_FIELDS | {"download_now"}:
+                setattr(model, name, value)
+        if "local_path" in fields:
+            _adopt_path(model, roots)
+        _store_secrets(model, fields, secrets)
     session.refresh(model)
     return model
 
@@ -223,36 +224,46 @@ def _store_secrets(model: Model, values: Mapping[str, Any], secrets: SecretBox) 
         secrets.put(model, "hf_token", values["hf_token"])
 
 
-def _flush(session: Session, model: Model) -> None:
-    """Write the row; a broken unique index becomes the refusal that names the other model."""
-    name, repo, file = model.name, model.hf_repo, model.model_file
-    revision, path = model.revision, model.local_path
-    twins = {
-        "uq_models_name": (Model.name == name, f"A model named “{name}” is registered already."),
-        "uq_models_repository_file": (
-            (Model.hf_repo == repo)
-            & (Model.revision == revision)
-            & (func.coalesce(Model.model_file, "") == (file or "")),
-            f"{repo}, {file or 'the whole repository'} at {revision} is registered already.",
-        ),
-        "uq_models_local_path": (Model.local_path == path, "This path is registered already."),
-    }
+@contextmanager
+def _written(session: Session, model: Model) -> Iterator[None]:
+    """Write what the block sets; a broken unique index becomes the refusal that names the other model."""
+    twins: dict[str, _Twin] = {}
     try:
+        # The changes are made inside the savepoint: a session writes out what is pending before it sets one.
         with session.begin_nested():
+            yield
+            twins = _twins(model)
             session.flush()
     except IntegrityError as error:
         broken = error.orig.diag.constraint_name if isinstance(error.orig, UniqueViolation) else None
         if broken not in twins:
             raise
-        same, detail = twins[broken]
-        # The failed row must not be flushed again by the query that looks for its twin.
-        session.expunge(model) if model in session.new else session.expire(model)
-        twin = session.scalar(select(Model.id).where(same))
-        raise ModelAlreadyExists(detail, existing_id=twin, field=_FIELD_OF[broken]) from None
+        twin = twins[broken]
+        existing = session.scalar(select(Model.id).where(twin.same))
+        raise ModelAlreadyExists(twin.detail, existing_id=existing, field=twin.field) from None
 
 
-_FIELD_OF = {
-    "uq_models_name": "name",
-    "uq_models_repository_file": "hf_repo",
-    "uq_models_local_path": "local_path",
-}
+@dataclass(frozen=True)
+class _Twin:
+    field: str
+    same: ColumnElement[bool]
+    detail: str
+
+
+def _twins(model: Model) -> dict[str, _Twin]:
+    """By unique index: the field to blame, how to find the other model, and what to say."""
+    same_file = (
+        (Model.hf_repo == model.hf_repo)
+        & (Model.revision == model.revision)
+        & (func.coalesce(Model.model_file, "") == (model.model_file or ""))
+    )
+    file = f"{model.hf_repo}, {model.model_file or 'the whole repository'} at {model.revision}"
+    return {
+        "uq_models_name": _Twin(
+            "name", Model.name == model.name, f"A model named “{model.name}” is registered already."
+        ),
+        "uq_models_repository_file": _Twin("hf_repo", same_file, f"{file} is registered already."),
+        "uq_models_local_path": _Twin(
+            "local_path", Model.local_path == model.local_path, "This path is registered already."
+        ),
+    }

@@ -112,8 +112,12 @@ def _words(kind: type[StrEnum]) -> Enum:
         create_constraint=True,
         length=32,
         name=kind.__name__.lower(),
-        values_callable=list,
+        values_callable=_values,
     )
+
+
+def _values(kind: type[StrEnum]) -> list[str]:
+    return [member.value for member in kind]
 
 
 class Model(Base):

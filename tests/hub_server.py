@@ -109,7 +109,8 @@ class Refusal(Exception):
     def __init__(self, status: int, message: str, code: str = "", headers: Mapping[str, str] | None = None):
         super().__init__(message)
         named = {"X-Error-Code": code} if code else {}
-        self.status, self.headers = status, {"X-Error-Message": message, **named, **(headers or {})}
+        escaped = ascii(message)[1:-1]  # a hostile name in it may not fit into a header
+        self.status, self.headers = status, {"X-Error-Message": escaped, **named, **(headers or {})}
 
 
 def _asked(name: str, query: Mapping[str, list[str]]) -> bool:
@@ -391,7 +392,7 @@ class _Listener(ThreadingHTTPServer):
         self.hub, self.origin = hub, origin
         self.live: dict[threading.Thread, socket.socket] = {}
         super().__init__((host, port), _Handler)
-        self.loop = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self.loop = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
         self.loop.start()
 
     def server_bind(self) -> None:
@@ -451,16 +452,23 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = _serve
 
     def _control(self, parts: list[str], body: bytes) -> dict:
-        fields = json.loads(body or b"{}")
-        match parts:
-            case ["fault"]:
-                self.hub.fault(**fields)
-            case ["settings"]:
-                vars(self.hub).update({name: fields[name] for name in fields if name in vars(self.hub)})
-            case ["release" | "reset" | "clear_faults" | "expire_urls" as name]:
-                getattr(self.hub, name)()
-            case ["repo"]:
-                return {"commit": self.hub.add_repo(**fields | {"files": Path(fields["files"])})}
+        try:
+            fields = json.loads(body or b"{}")
+            match parts:
+                case ["stats"]:
+                    pass
+                case ["fault"]:
+                    self.hub.fault(**fields)
+                case ["release" | "reset" | "clear_faults" | "expire_urls" as name]:
+                    getattr(self.hub, name)()
+                case ["settings"] if fields.keys() <= vars(self.hub).keys():
+                    vars(self.hub).update(fields)
+                case ["repo"]:
+                    self.hub.add_repo(**fields | {"files": Path(fields["files"])})
+                case _:
+                    raise ValueError(f"no such control: {parts} {fields}")
+        except (TypeError, ValueError, KeyError) as error:
+            raise Refusal(400, str(error)) from error
         return self.hub.stats()
 
     def _locate(self, parts: list[str], query: dict) -> None:
@@ -532,7 +540,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json([entries[path] for path in form.get("paths", []) if path in entries])
         if verb != "tree":
             raise Refusal(404, "Sorry, we can't find the page you are looking for.")
-        self._tree(repo, commit, folder, query)
+        return self._tree(repo, commit, folder, query)
 
     def _tree(self, repo: Repo, commit: str, folder: str, query: dict) -> None:
         recursive, expand = _asked("recursive", query), _asked("expand", query)
@@ -572,7 +580,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.resolve_cache and parts[0] != "api":
             cached = f"/api/resolve-cache/models/{record.repo}/{commit}/{quote(record.file)}"
             return self._answer(307, {**linked, "Location": cached})
-        self._file(blob, etag, pin)
+        return self._file(blob, etag, pin)
 
     def _cdn(self, parts: list[str], query: dict, body: bytes) -> None:
         if not self.signed or not self.hub.redeem(self.signed):
@@ -633,7 +641,8 @@ class _Handler(BaseHTTPRequestHandler):
         if "slow" in faults:
             self.hub.closing.wait(faults["slow"].latency)
         if "cut" in faults and faults["cut"].after_bytes < 0:
-            return self._drop(faults["cut"])
+            self._drop(faults["cut"])
+            return
         self.record.status = status
         self.send_response(status)
         for name, value in headers.items():
@@ -666,10 +675,14 @@ class _Handler(BaseHTTPRequestHandler):
                     self.hub.wait_for_release(faults["stall"].seconds)
                     del stops["stall"]
                 if stops.get("cut") == position:
-                    return self._drop(faults["cut"])
+                    self._drop(faults["cut"])
+                    break
                 upto = min(end, position + step, *stops.values())
-                position += self._push(stream, position, upto - position, flip.offset if flip else -1)
-                self.record.bytes_sent = position - start
+                self.record.bytes_sent = upto - start  # first, so that who has the bytes finds them counted
+                try:
+                    position += self._push(stream, position, upto - position, flip.offset if flip else -1)
+                finally:
+                    self.record.bytes_sent = position - start
                 if rate:
                     self.hub.closing.wait(max(0, began + (position - start) / rate - time.monotonic()))
 
@@ -697,7 +710,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve folders until a signal."""
+    """Serve folders until Ctrl-C."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

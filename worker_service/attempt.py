@@ -17,9 +17,9 @@ from typing import TypeVar
 import structlog
 from redis.exceptions import RedisError
 
-from shared import claims, operations, progress
+from shared import attempts, claims, progress
+from shared.attempts import OperationLost
 from shared.errors import ServiceUnavailable
-from shared.operations import OperationLost
 from shared.progress import Progress
 from shared.tables import Operation
 from worker_service import lifeline
@@ -117,7 +117,7 @@ class Attempt:
     def still_mine(self) -> None:
         """The fence before something is published. Raises OperationLost, ServiceUnavailable."""
         with self._context.database.session() as session:
-            operations.check(session, self.operation.id, self.operation.attempt)
+            attempts.check(session, self.operation.id, self.operation.attempt)
 
     def current(self) -> Progress:
         """The progress at this moment, with speed and time left."""
@@ -151,7 +151,7 @@ class Attempt:
 
     def _beat(self, lease: int) -> bool:
         with self._context.database.session() as session:
-            return operations.heartbeat(
+            return attempts.heartbeat(
                 session,
                 self.operation.id,
                 self.operation.attempt,

@@ -4,7 +4,7 @@ import uuid
 
 import structlog
 
-from shared import operations, progress
+from shared import attempts, operations, progress
 from shared.errors import OperationNotFound
 from shared.tables import UNFINISHED, OperationStatus
 from worker_service.context import Context
@@ -28,7 +28,7 @@ def carry_out_cancel(context: Context, operation_id: uuid.UUID) -> None:
     oids = [file["oid"] for file in manifest["files"]] if manifest else []
     freed = purge_partials(context.settings.cache_dir, oids)
     with context.database.session() as session:
-        operations.purged(session, operation_id)
+        attempts.purged(session, operation_id)
     log.info(
         "partial bytes dropped", operation=str(operation_id), bytes=freed, request_id=operation.request_id
     )

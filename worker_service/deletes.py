@@ -8,9 +8,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import claims, operations
+from shared import attempts, claims
+from shared.attempts import OperationLost
 from shared.errors import WeighbridgeError
-from shared.operations import OperationLost
 from shared.progress import Progress
 from shared.tables import Model, Operation, OperationKind
 from worker_service import cache
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 def run_delete(context: Context, operation_id: uuid.UUID) -> None:
     """Take the delete, if it still waits, and see it to an end."""
     with context.database.session() as session:
-        operation = operations.begin(
+        operation = attempts.begin(
             session, operation_id, worker=context.worker, lease_seconds=context.settings.lease_seconds
         )
     if operation is None:
@@ -51,13 +51,13 @@ def _attempt(context: Context, operation: Operation) -> None:
         if attempt.stop is Stop.LOST:
             raise OperationLost(str(operation.id))
     with context.database.session() as session:
-        operations.complete_delete(session, operation.id, operation.attempt)
+        attempts.complete_delete(session, operation.id, operation.attempt)
     log.info("delete finished", bytes=freed)
 
 
 def _remove(context: Context, operation: Operation) -> int:
     with context.database.session() as session:
-        operations.files_go(session, operation.id, operation.attempt)
+        attempts.files_go(session, operation.id, operation.attempt)
         model = session.get(Model, operation.model_id)
         if model is None or not model.hf_repo:
             return 0
@@ -70,7 +70,10 @@ def _remove(context: Context, operation: Operation) -> int:
 def _still_needed(session: Session, model: Model) -> list[dict[str, Any]]:
     """The manifests of the other downloaded models of the same repository."""
     others = select(Model.manifest).where(
-        Model.hf_repo == model.hf_repo, Model.id != model.id, Model.downloaded, Model.manifest.is_not(None)
+        Model.hf_repo == model.hf_repo,
+        Model.id != model.id,
+        Model.downloaded.is_(True),
+        Model.manifest.is_not(None),
     )
     return [manifest for manifest in session.scalars(others) if manifest]
 
@@ -89,7 +92,7 @@ def _partial_oids(session: Session, model: Model) -> list[str]:
 
 def _failed(context: Context, operation: Operation, error: WeighbridgeError) -> None:
     with context.database.session() as session:
-        operations.fail(
+        attempts.fail(
             session,
             operation.id,
             operation.attempt,

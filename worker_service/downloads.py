@@ -1,4 +1,4 @@
-"""Carry out a download: begin, freeze the manifest, transfer, complete; and every way in which it ends early."""
+"""Carry out a download: begin, freeze the manifest, transfer, complete; and each way to end early."""
 
 import hashlib
 import uuid
@@ -7,10 +7,10 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from shared import claims, operations, progress
+from shared import attempts, claims, operations, progress
+from shared.attempts import OperationLost
 from shared.errors import DownloadFailed, ModelNotFound, WeighbridgeError
 from shared.hub import RemoteFile
-from shared.operations import OperationLost
 from shared.progress import Progress
 from shared.tables import Model, Operation
 from worker_service import nudges
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 def run_download(context: Context, operation_id: uuid.UUID) -> None:
     """Take the operation, if it still waits, and see it to an end of this attempt."""
     with context.database.session() as session:
-        operation = operations.begin(
+        operation = attempts.begin(
             session, operation_id, worker=context.worker, lease_seconds=context.settings.lease_seconds
         )
         model = session.get(Model, operation.model_id) if operation else None
@@ -91,11 +91,10 @@ def _manifest(context: Context, attempt: Attempt, model: Model, token: str | Non
     """What to fetch: frozen by the first attempt, the same for every later one."""
     with context.database.session() as session:
         frozen = operations.get(session, attempt.operation.id).manifest
-    assert model.hf_repo and model.revision, "the check constraints of models say so"
+    repo, revision = str(model.hf_repo), str(model.revision)  # a local model from the Hub has both
     if frozen:
         files = tuple(RemoteFile(**file) for file in frozen["files"])
-        return Manifest(model.hf_repo, model.revision, frozen["commit"], files)
-    repo, revision = model.hf_repo, model.revision
+        return Manifest(repo, revision, frozen["commit"], files)
     manifest = attempt.interruptible(
         lambda: freeze(
             context.hub(token),
@@ -107,9 +106,7 @@ def _manifest(context: Context, attempt: Attempt, model: Model, token: str | Non
         )
     )
     with context.database.session() as session:
-        operations.freeze(
-            session, attempt.operation.id, attempt.operation.attempt, manifest=_as_json(manifest)
-        )
+        attempts.freeze(session, attempt.operation.id, attempt.operation.attempt, manifest=_as_json(manifest))
     return manifest
 
 
@@ -161,7 +158,7 @@ def checksum(manifest: Manifest) -> str:
 def _completed(context: Context, attempt: Attempt, facts: dict[str, Any]) -> None:
     operation, seen = attempt.operation, attempt.current()
     with context.database.session() as session:
-        operations.complete_download(session, operation.id, operation.attempt, progress=seen, facts=facts)
+        attempts.complete_download(session, operation.id, operation.attempt, progress=seen, facts=facts)
     log.info("download finished", attempt=operation.attempt, bytes=seen.bytes_done, reused=seen.bytes_reused)
 
 
@@ -170,7 +167,7 @@ def _stopped(context: Context, attempt: Attempt) -> None:
     if attempt.stop is Stop.LOST:
         raise OperationLost(str(operation.id))
     with context.database.session() as session:
-        end = operations.stop_canceled if attempt.stop is Stop.CANCELED else operations.give_back
+        end = attempts.stop_canceled if attempt.stop is Stop.CANCELED else attempts.give_back
         end(session, operation.id, operation.attempt, progress=seen)
         after = operations.get(session, operation.id)
     log.info("download stopped", why=str(attempt.stop), bytes=seen.bytes_done)
@@ -180,7 +177,7 @@ def _stopped(context: Context, attempt: Attempt) -> None:
 def _failed(context: Context, attempt: Attempt, error: WeighbridgeError) -> None:
     operation = attempt.operation
     with context.database.session() as session:
-        after = operations.fail(
+        after = attempts.fail(
             session,
             operation.id,
             operation.attempt,
@@ -192,7 +189,7 @@ def _failed(context: Context, attempt: Attempt, error: WeighbridgeError) -> None
 
 
 def _tidy(context: Context, operation: Operation) -> None:
-    """The attempt has ended: nobody needs its claim and its flag any more. Both would expire by themselves."""
+    """The attempt has ended: nobody needs its claim and its flag; both would expire by themselves."""
     try:
         with context.database.session() as session:
             ended = operations.get(session, operation.id).finished_at is not None

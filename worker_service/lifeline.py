@@ -1,4 +1,4 @@
-"""How a pool child learns that its worker drains or has died: the end of a pipe that only the parent holds."""
+"""How a pool child learns that its worker drains or has died: only the parent holds one end of a pipe."""
 
 import os
 import select

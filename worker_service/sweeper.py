@@ -9,7 +9,7 @@ from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
-from shared import claims, operations, presence
+from shared import claims, presence, sweep
 from shared.errors import ServiceUnavailable
 from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
@@ -68,7 +68,7 @@ class Sweeper:
         slack = [queue for queue in QueueName if not redis.llen(f"weighbridge:{queue}")]
         presence.beat(redis, self._worker, self._queues)
         with self._context.database.session() as session:
-            found = operations.sweep(session, max_attempts=settings.max_attempts, slack=slack)
+            found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=slack)
         claims.renew(redis, found.unfinished)
         for nudge in found.nudges:
             log.info("nudged again", operation=str(nudge.operation.id), task=str(nudge.task))
@@ -89,12 +89,12 @@ def forget_outworn_keys(context: Context) -> None:
 def mark_missing(context: Context) -> None:
     """Downloaded models whose files are gone from the volume are not downloaded any more."""
     wanted = select(Model.id, Model.local_path).where(
-        Model.downloaded, Model.source == ModelSource.HUGGINGFACE
+        Model.downloaded.is_(True), Model.source == ModelSource.HUGGINGFACE
     )
     with context.database.session() as session:
         rows = session.execute(wanted).all()
     for model_id, path in rows:
-        if not cache.is_there(path):
+        if not cache.is_there(path or ""):
             with context.database.session() as session:
-                if operations.files_are_gone(session, model_id):
+                if sweep.files_are_gone(session, model_id):
                     log.warning("files gone", model=model_id, path=path)

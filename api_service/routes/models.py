@@ -7,7 +7,7 @@ from flask_smorest import Blueprint
 from sqlalchemy import Select, func, or_, select
 
 from api_service import providers
-from api_service.errors import usage_body
+from api_service.errors import usage_facts
 from api_service.pages import PAGINATION_HEADERS, page_of
 from api_service.parts import asked_by, parts
 from api_service.replies import announce, model_bodies, model_body, operation_bodies
@@ -124,7 +124,7 @@ def delete_model(query: dict[str, Any], model_id: int) -> Any:
 def get_usage(model_id: int) -> Any:
     """Can it be deleted, what would that free, who uses it."""
     with parts().database.session() as session:
-        return usage_body(registry.usage(session, registry.get(session, model_id)))
+        return usage_facts(registry.usage(session, registry.get(session, model_id)))
 
 
 @blueprint.post("/test-connection")

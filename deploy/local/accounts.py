@@ -61,7 +61,7 @@ def usable_programs(source: Path, libraries: Path, account: Account | None) -> P
             if _can_run(programs, account):
                 return programs
     raise CannotStart(
-        "As root, Weighbridge runs Postgres as another account (postgres or nobody), and that account can reach "
+        "As root, Weighbridge runs Postgres as another account (postgres or nobody), and that one can reach "
         f"neither {source} nor a copy in /var/cache or {tempfile.gettempdir()}. Start Weighbridge as a user "
         "other than root, or move it to a folder that others may enter, or set DATABASE_URL."
     )
@@ -75,8 +75,8 @@ def _service_account() -> Account:
             continue
         return Account(entry.pw_uid, entry.pw_gid)
     raise CannotStart(
-        "Postgres does not run as root, and this machine has no account named postgres or nobody to run it as. "
-        "Add one, start Weighbridge as a user other than root, or set DATABASE_URL."
+        "Postgres does not run as root, and this machine has no account named postgres or nobody to run it "
+        "as. Add one, start Weighbridge as a user other than root, or set DATABASE_URL."
     )
 
 

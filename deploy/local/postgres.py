@@ -17,7 +17,7 @@ from urllib.parse import quote
 import psycopg2
 
 from deploy.local.accounts import Account, account_for, make_folder, usable_programs
-from deploy.local.process import CannotStart, Child, Emit, is_running, wait_until
+from deploy.local.process import CannotStart, Child, Emit, Hurry, is_running, no_hurry, wait_until
 from deploy.local.sockets import socket_folder
 
 _NAME = "weighbridge"
@@ -74,6 +74,28 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Start the server, at the first time make its files; return when it answers."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self, *, hurry: Hurry = no_hurry) -> None:
+        """Stop it: sessions are cut, everything is written down."""
+        if self.child:
+            self.child.emit = None
+            self.child.stop(hurry=hurry)
+        if self._socket_folder:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self) -> None:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._account = account_for(self.folder)
         programs = usable_programs(*_wheel(), self._account)
@@ -86,27 +108,13 @@ class EmbeddedPostgres:
         self._make_database()
         self.child.emit = self._emit  # its words while starting are noise unless it fails
 
-    def stop(self) -> None:
-        """Stop it: sessions are cut, everything is written down."""
-        if self.child:
-            self.child.emit = None
-            self.child.stop()
-        if self._socket_folder:
-            shutil.rmtree(self._socket_folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def _make_files(self, programs: Path) -> None:
         """initdb in a folder beside the real one, so that an interrupted one leaves nothing half made."""
         draft = self.folder.with_suffix(".new")
-        for leftover in (draft, self.folder):
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
+        if draft.exists():
+            shutil.rmtree(draft)
+        if self.folder.exists():
+            raise CannotStart(f"{self.folder} exists but is no Postgres data folder. Move it away.")
         make_folder(draft, self._account)
         command = [str(programs / "bin" / "initdb"), "-D", self._named(draft), *_INITDB]
         command += [] if self._durable else ["--no-sync"]
@@ -139,11 +147,21 @@ class EmbeddedPostgres:
         )
 
     def _start_child(self, child: Child) -> None:
+        child.stop_leftover()
+        self._drop_stale_locks()
         child.start()
         wait_until(lambda: self._is_ready(child.pid), child, _START_SECONDS)
 
+    def _drop_stale_locks(self) -> None:
+        """Lock files stay after kill -9, and Postgres takes whoever has the process id now for a server."""
+        lines = self._pid_lines()
+        if lines and not is_running(int(lines[0]), name="postgres"):
+            (self.folder / "postmaster.pid").unlink()
+        if self._socket_folder and not self._pid_lines():
+            (self._socket_folder / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
+
     def _options(self, folder: Path) -> dict[str, Any]:
-        """An environment of its own, as ours has secrets that it need not know and PG* that would lead it astray."""
+        """With an environment of its own: ours has secrets, and PG* variables that would lead it astray."""
         environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
         account = self._account.popen_options() if self._account else {}
         return {"cwd": folder, "env": environment, **account}

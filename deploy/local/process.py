@@ -1,4 +1,4 @@
-"""A child process: in a session of its own, its lines handed on, stopped together with all that it started."""
+"""A child process: in a session of its own, its lines handed on, stopped with all that it started."""
 
 import ctypes
 import os
@@ -16,15 +16,30 @@ from typing import Any
 import psutil
 
 Emit = Callable[[str], None]
+Hurry = Callable[[], bool]
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.02
-# psutil derives a start time from the machine's boot time, which moves a little when the clock is set.
-_SAME_START_SECONDS = 5
 
 
 class CannotStart(Exception):
     """Something that Weighbridge needs did not start; the message says what to do."""
+
+    exit_status = 1
+
+
+class ChildDied(CannotStart):
+    """A child ended that should run on; the launcher ends with its code."""
+
+    def __init__(self, child: "Child") -> None:
+        code = child.exit_code or 0
+        super().__init__(f"{child.name} {how_it_ended(code)}: stopping everything.")
+        self.exit_status = (code or 1) if code >= 0 else 128 - code
+
+
+def no_hurry() -> bool:
+    """Give every child its whole grace."""
+    return False
 
 
 @dataclass
@@ -41,11 +56,11 @@ class Child:
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20), init=False)
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
     _reader: threading.Thread | None = field(default=None, init=False)
+    _is_stopped: bool = field(default=False, init=False)
 
     def start(self) -> None:
-        """Start it, after a process that an earlier run left behind under the same pid file is gone."""
-        if self.pid_file:
-            stop_leftover(self.pid_file, self.stop_signal, self.grace_seconds)
+        """Start it, after what an earlier run left behind under the same pid file is gone."""
+        self.stop_leftover()
         self._process = subprocess.Popen(
             list(self.argv),
             stdin=subprocess.DEVNULL,
@@ -63,6 +78,11 @@ class Child:
         self._reader = threading.Thread(target=self._read, name=f"read {self.name}", daemon=True)
         self._reader.start()
 
+    def stop_leftover(self) -> None:
+        """Stop what an earlier launcher, killed itself, left running."""
+        if self.pid_file:
+            _stop_leftover(self.pid_file, self.stop_signal, self.grace_seconds)
+
     @property
     def pid(self) -> int:
         """The process id; only after start()."""
@@ -74,7 +94,7 @@ class Child:
         """None while it runs or before it was started; negative: the signal that killed it."""
         return self._process.poll() if self._process else None
 
-    def wait(self, seconds: float, *, hurry: Callable[[], bool] = lambda: False) -> bool:
+    def wait(self, seconds: float, *, hurry: Hurry = no_hurry) -> bool:
         """Wait for its end; False when the time is over or somebody is in a hurry."""
         deadline = time.monotonic() + seconds
         while self.exit_code is None:
@@ -83,9 +103,9 @@ class Child:
             time.sleep(_POLL_SECONDS)
         return True
 
-    def stop(self, *, hurry: Callable[[], bool] = lambda: False) -> None:
+    def stop(self, *, hurry: Hurry = no_hurry) -> None:
         """Ask it to stop; after its grace, or in a hurry, kill it. Nothing of its group is left."""
-        if not self._process:
+        if not self._process or self._is_stopped:
             return
         if self.exit_code is None and not hurry():
             self._process.send_signal(self.stop_signal)
@@ -95,6 +115,7 @@ class Child:
         self._finish()
 
     def _finish(self) -> None:
+        self._is_stopped = True  # from here on the id may belong to somebody else
         if self._reader:
             self._reader.join(timeout=2)
         if self.pid_file:
@@ -129,22 +150,11 @@ def how_it_ended(exit_code: int) -> str:
     return f"was killed by signal {-exit_code} ({signal.Signals(-exit_code).name})"
 
 
-def stop_leftover(pid_file: Path, stop_signal: int, grace_seconds: float) -> None:
-    """Stop the process that `pid_file` names if it still runs and is the same one: ids are used again."""
-    process = _named_process(pid_file)
-    if process:
-        process.send_signal(stop_signal)
-        psutil.wait_procs([process], timeout=grace_seconds)
-        _kill_group(process.pid)
-        psutil.wait_procs([process], timeout=grace_seconds)
-    pid_file.unlink(missing_ok=True)
-
-
 def is_running(pid: int, *, name: str) -> bool:
     """Whether a process of that id and program name is alive."""
     try:
         process = psutil.Process(pid)
-        return process.name() == name and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.name() == name and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
@@ -155,17 +165,39 @@ def _said(child: Child) -> str:
 
 def _write_pid_file(path: Path, pid: int) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.write_text(f"{pid} {psutil.Process(pid).create_time()}\n")
+    path.write_text(f"{pid} {_birth(pid)}\n")
+
+
+def _stop_leftover(pid_file: Path, stop_signal: int, grace_seconds: float) -> None:
+    """Stop the process that `pid_file` names if it still runs and is the same one: ids are used again."""
+    process = _named_process(pid_file)
+    if process:
+        process.send_signal(stop_signal)
+        psutil.wait_procs([process], timeout=grace_seconds)
+        _kill_group(process.pid)
+        psutil.wait_procs([process], timeout=grace_seconds)
+    pid_file.unlink(missing_ok=True)
 
 
 def _named_process(pid_file: Path) -> psutil.Process | None:
     try:
-        pid, started = pid_file.read_text().split()
+        pid, birth = pid_file.read_text().split()
         process = psutil.Process(int(pid))
-        is_same = abs(process.create_time() - float(started)) < _SAME_START_SECONDS
+        is_same = _birth(process.pid) == birth
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return None
     return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
+
+
+def _birth(pid: int) -> str:
+    """What tells a process from a later one with its id.
+
+    On Linux not by psutil's time of day, which moves whenever the machine's clock is set.
+    """
+    if sys.platform != "linux":
+        return str(psutil.Process(pid).create_time())
+    ticks_since_boot = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}:{ticks_since_boot}"
 
 
 def _kill_group(pid: int) -> None:

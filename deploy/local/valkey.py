@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from deploy.local.process import CannotStart, Child, Emit, wait_until
+from deploy.local.process import CannotStart, Child, Emit, Hurry, no_hurry, wait_until
 from deploy.local.sockets import socket_folder
 
 _START_SECONDS = 60  # it reads its append-only file first
 
 
 class EmbeddedValkey:
-    """The server of one data dir. `durable=False` writes nothing down; `port` adds 127.0.0.1: both for tests."""
+    """The server of one data dir. For tests: `durable=False` writes nothing down, `port` adds 127.0.0.1."""
 
     def __init__(
         self, data_dir: Path, *, durable: bool = True, port: int | None = None, emit: Emit | None = None
@@ -44,6 +44,28 @@ class EmbeddedValkey:
 
     def start(self) -> None:
         """Start the server; return when it answers."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self, *, hurry: Hurry = no_hurry) -> None:
+        """Stop it; what it holds is on disk when this returns."""
+        if self.child:
+            self.child.emit = None
+            self.child.stop(hurry=hurry)
+        if self._socket:
+            shutil.rmtree(self._socket.parent, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._socket = socket_folder(self.data_dir, "vk") / "valkey.sock"
         configuration = self.folder / "valkey.conf"
@@ -57,21 +79,6 @@ class EmbeddedValkey:
         self.child.start()
         wait_until(self._answers, self.child, _START_SECONDS)
         self.child.emit = self._emit  # its words while starting are noise unless it fails
-
-    def stop(self) -> None:
-        """Stop it; what it holds is on disk when this returns."""
-        if self.child:
-            self.child.emit = None
-            self.child.stop()
-        if self._socket:
-            shutil.rmtree(self._socket.parent, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _configuration(self) -> str:
         settings = {

@@ -1,0 +1,120 @@
+"""The sweep: it heals what was lost, from the rows alone. Any number of sweepers may run at once."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from shared.errors import DownloadFailed, FilesGone
+from shared.operations import (
+    NUDGED_BY,
+    Nudge,
+    back_to_pending,
+    end,
+    lock_both,
+    lock_model,
+    now,
+    nudge_for,
+    unfinished,
+)
+from shared.tables import UNFINISHED, DownloadStatus, Operation, OperationKind, OperationStatus
+from shared.task_names import TASK_QUEUES, QueueName, TaskName
+
+# Seconds after which a pending operation that nobody took is nudged again, and an unheard purge too.
+NUDGE_AFTER = 10
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: bells to ring again, and all unfinished operations, whose claims want renewing."""
+
+    nudges: list[Nudge]
+    unfinished: list[Operation]
+
+
+def sweep(session: Session, *, max_attempts: int, slack: Collection[QueueName]) -> Swept:
+    """Heal what was lost. Any number of sweepers may run at once.
+
+    Returns running operations whose lease ran out to pending (or ends them), and repeats nudges that nobody
+    took, but only on the `slack` queues, which are empty: where messages wait, a repeat would only pile up.
+    """
+    for operation_id in session.scalars(_expired()).all():
+        _revive(session, operation_id, max_attempts)
+    session.flush()
+    kinds = [kind for kind, task in NUDGED_BY.items() if TASK_QUEUES[task] in slack]
+    nudges = [nudge_for(operation) for operation in _nudge_again(session, _waiting(kinds))]
+    if TASK_QUEUES[TaskName.CANCEL] in slack:
+        nudges += [Nudge(TaskName.CANCEL, operation) for operation in _nudge_again(session, _unpurged())]
+    unfinished = session.scalars(select(Operation).where(Operation.status.in_(UNFINISHED)))
+    return Swept(nudges, list(unfinished))
+
+
+def _revive(session: Session, operation_id: uuid.UUID, max_attempts: int) -> None:
+    model, operation = lock_both(session, operation_id, skip_locked=True)
+    if (
+        operation is None
+        or operation.status is not OperationStatus.RUNNING
+        or not _silent(session, operation)
+    ):
+        return
+    operation.failures += 1
+    if operation.cancel_requested_at is not None:
+        end(session, model, operation, OperationStatus.CANCELED)
+    elif operation.failures >= max_attempts:
+        error = DownloadFailed(f"Its worker died in each of the last {operation.failures} attempts.")
+        end(session, model, operation, OperationStatus.FAILED, error=error.as_dict())
+    else:
+        back_to_pending(model, operation, error=None, wait=0)
+
+
+def _nudge_again(session: Session, due: Any) -> Sequence[Operation]:
+    operations = session.scalars(due.with_for_update(skip_locked=True)).all()
+    for operation in operations:
+        operation.nudged_at = func.now()
+    session.flush()
+    return operations
+
+
+def _expired() -> Any:
+    return select(Operation.id).where(
+        Operation.status == OperationStatus.RUNNING, Operation.lease_until < func.now()
+    )
+
+
+def _waiting(kinds: Collection[OperationKind]) -> Any:
+    return select(Operation).where(
+        Operation.kind.in_(kinds),
+        Operation.status == OperationStatus.PENDING,
+        or_(Operation.not_before.is_(None), Operation.not_before <= func.now()),
+        _unheard(),
+    )
+
+
+def _unpurged() -> Any:
+    return select(Operation).where(
+        Operation.purge_requested_at.is_not(None), Operation.status.not_in(UNFINISHED), _unheard()
+    )
+
+
+def _unheard() -> Any:
+    silence = func.now() - timedelta(seconds=NUDGE_AFTER)
+    return or_(Operation.nudged_at.is_(None), Operation.nudged_at < silence)
+
+
+def _silent(session: Session, operation: Operation) -> bool:
+    return operation.lease_until is None or operation.lease_until < now(session)
+
+
+def files_are_gone(session: Session, model_id: int) -> bool:
+    """A downloaded model's files have vanished from the volume: say so in its row. False: no longer true."""
+    model = lock_model(session, model_id)
+    if not model.downloaded or unfinished(session, model_id) is not None:
+        return False
+    model.downloaded, model.downloaded_at = False, None
+    model.download_status = DownloadStatus.NOT_DOWNLOADED
+    model.error = FilesGone().as_dict()
+    return True

@@ -1,0 +1,151 @@
+"""The Hugging Face cache as others read it, and the order in which a finished file enters it.
+
+Blob (rename), snapshot links, ref: so at any moment the standard clients find whole files or nothing.
+"""
+
+import contextlib
+import os
+import re
+import stat
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import filelock
+
+from shared.errors import CachePermissionDenied
+from shared.hub import RemoteFile, path_problem, repo_id_problem, revision_problem
+from worker_service.transfer.partial import Partial, partials_folder
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def repo_folder(cache_dir: Path, repo: str) -> Path:
+    """Where the standard clients keep a model repository; ValueError for what is no repository name."""
+    if problem := repo_id_problem(repo):
+        raise ValueError(problem)
+    return cache_dir / "--".join(("models", *repo.split("/")))
+
+
+def snapshot_path(cache_dir: Path, repo: str, commit: str, path: str | None = None) -> Path:
+    """The folder of a repository's files at a commit, or the place of one of them; it may not exist."""
+    if not _COMMIT.fullmatch(commit):
+        raise ValueError("a commit has 40 hexadecimal digits")
+    folder = repo_folder(cache_dir, repo) / "snapshots" / commit
+    if path is None:
+        return folder
+    if problem := path_problem(path):
+        raise ValueError(f"the file's name {problem}")
+    return folder / path
+
+
+def published_files(cache_dir: Path, repo: str, commit: str, files: Iterable[RemoteFile]) -> bool:
+    """Whether every one of these files can be read in the cache, with its size; content is not looked at."""
+    return all(_has_size(snapshot_path(cache_dir, repo, commit, file.path), file.size) for file in files)
+
+
+class Room:
+    """One repository's place in the cache. Nothing is ever written outside the cache's real root."""
+
+    def __init__(self, cache_dir: Path, repo: str, commit: str) -> None:
+        """Nothing is touched yet."""
+        self.root = cache_dir
+        self.partials = partials_folder(cache_dir)
+        self._folder = repo_folder(cache_dir, repo)
+        self._snapshot = snapshot_path(cache_dir, repo, commit)
+        self._blobs = self._folder / "blobs"
+        self._refs = self._folder / "refs"
+        self._locks = cache_dir / ".locks" / self._folder.name
+        self._commit = commit
+
+    def prepare(self) -> None:
+        """Make the folders; CachePermissionDenied if one of them leads out of the cache, else OSError."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        # Made at once and empty: `scan_cache_dir` warns of a repository without `snapshots`.
+        for folder in (self.partials, self._blobs, self._refs, self._snapshot.parent, self._locks):
+            self._make(folder)
+
+    def has_blob(self, oid: str, size: int) -> bool:
+        """Whether the blob is there already; it may be a link into the client's shared store."""
+        return _has_size(self._blobs / oid, size)
+
+    def lock(self, oid: str) -> filelock.BaseFileLock:
+        """The lock under which the standard client writes this blob, not taken yet."""
+        return filelock.FileLock(self._locks / f"{oid}.lock", mode=0o664, thread_local=False)
+
+    def publish_blob(self, partial: Partial, oid: str) -> None:
+        """Give a verified, synced half file its final name; `sync_blobs` makes the name last."""
+        self._check(self._blobs)
+        partial.path.replace(self._blobs / oid)
+
+    def sync_blobs(self) -> None:
+        """Bring the names of published blobs safely to disk."""
+        _sync_folder(self._blobs)
+
+    def link(self, files: Iterable[RemoteFile]) -> None:
+        """Let each file's name in the snapshot point to its blob."""
+        folders = {self._snapshot, self._snapshot.parent}
+        for file in files:
+            place = self._snapshot / file.path
+            self._make(place.parent)
+            self._link(place, os.path.relpath(self._blobs / file.oid, place.parent))
+            folders.add(place.parent)
+        for folder in folders:
+            _sync_folder(folder)
+
+    def write_ref(self, revision: str) -> None:
+        """Let a branch or tag mean the commit; nothing for a commit itself. ValueError for a hostile name."""
+        if revision == self._commit:
+            return
+        if problem := revision_problem(revision):
+            raise ValueError(problem)
+        place = self._refs / revision
+        self._make(place.parent)
+        # Not beside its final place: every file in `refs` is taken for a ref.
+        draft = self._draft()
+        try:
+            with draft.open("w") as file:
+                file.write(self._commit)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(place)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync_folder(place.parent)
+
+    def _link(self, place: Path, target: str) -> None:
+        if place.is_symlink() and place.readlink() == Path(target):
+            return
+        draft = self._draft()
+        try:
+            draft.symlink_to(target)
+            draft.replace(place)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _draft(self) -> Path:
+        self.partials.mkdir(parents=True, exist_ok=True)
+        return self.partials / f"{uuid.uuid4().hex}.draft"
+
+    def _make(self, folder: Path) -> None:
+        self._check(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _check(self, folder: Path) -> None:
+        if not folder.resolve().is_relative_to(self.root.resolve()):
+            raise CachePermissionDenied(f"{folder} leads out of the cache directory {self.root}.")
+
+
+def _has_size(path: Path, size: int) -> bool:
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return stat.S_ISREG(found.st_mode) and found.st_size == size
+    return False
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
