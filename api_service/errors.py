@@ -14,6 +14,7 @@ from api_service.schemas.base import camel
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.models import UsageSchema
 from api_service.schemas.operations import progress_object
+from shared.database import UNREACHABLE
 from shared.errors import ServiceUnavailable, WeighbridgeError
 from shared.registry import Usage
 
@@ -109,6 +110,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(
         RedisError, lambda _error: _domain(ServiceUnavailable("Redis does not answer."))
     )
+    for away in UNREACHABLE:  # from sessions that are entered by hand; Database.session() maps its own
+        app.register_error_handler(away, lambda _error: _domain(ServiceUnavailable()))
     app.register_error_handler(Exception, _surprise)
 
 

@@ -17,6 +17,8 @@ LOCK_TIMEOUT = 10
 STATEMENT_TIMEOUT = 30
 
 
+# What SQLAlchemy raises when the server is away, or lets us wait too long for a connection or a lock.
+UNREACHABLE = (OperationalError, InterfaceError, PoolTimeout)
 _OPTIONS = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT}s -c statement_timeout={STATEMENT_TIMEOUT}s"
 
 
@@ -43,7 +45,7 @@ class Database:
         try:
             with self._sessions() as session, session.begin():
                 yield session
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
+        except UNREACHABLE as error:
             raise ServiceUnavailable("The database does not answer.") from error
         except DBAPIError as error:
             if error.connection_invalidated:

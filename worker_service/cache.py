@@ -119,7 +119,7 @@ def is_there(path: str) -> bool:
 
 
 def find_file(cache_dir: Path, repo: str, revision: str, file: str) -> tuple[str, Path] | None:
-    """(commit, path) of a file that some client has downloaded at a branch, tag or commit; None: not there."""
+    """(commit, path) of a file that some Hub client downloaded at a branch, tag or commit; None: not there."""
     folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
     ref = folder / "refs" / revision
     commit = ref.read_text().strip() if ref.is_file() else revision

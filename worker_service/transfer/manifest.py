@@ -46,10 +46,7 @@ def freeze(
     found, files = hub.files(repo, commit or revision)
     if commit and found != commit:
         raise HubUnavailable(f"The Hub answered with commit {found} where {commit} was asked for.")
-    if model_file:
-        chosen = _parts(files, model_file)
-    else:
-        chosen = _matching(files, allow_patterns, ignore_patterns)
+    chosen = _parts(files, model_file) if model_file else _matching(files, allow_patterns, ignore_patterns)
     ordered = tuple(sorted(chosen, key=lambda file: file.path))
     _check_sizes(ordered)
     return Manifest(repo, revision, found, ordered)

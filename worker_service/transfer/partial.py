@@ -13,10 +13,13 @@ import os
 import re
 import struct
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 PIECE_BYTES = 16 << 20
+# A ref that is being written.
+DRAFT_SUFFIX = ".draft"
 _MAGIC = b"WBPART1\n"
 _HEADER = struct.Struct("<8sIIQ64s")  # magic, version, piece size, file size, oid
 _VERSION = 1
@@ -240,6 +243,10 @@ def purge_partials(cache_dir: Path, oids: Iterable[str]) -> int:
 def remove_empty(folder: Path) -> None:
     """Take the folder away if it is empty: `scan_cache_dir` warns of folders that it doesn't know."""
     with contextlib.suppress(OSError):
+        for draft in folder.glob(f"*{DRAFT_SUFFIX}"):
+            # Of a process that was killed between its two lines; a living one needs milliseconds.
+            if time.time() - draft.stat().st_mtime > 3600:
+                draft.unlink()
         folder.rmdir()
         folder.parent.rmdir()
 

@@ -15,7 +15,7 @@ import filelock
 
 from shared.errors import CachePermissionDenied
 from shared.hub import RemoteFile, path_problem, repo_id_problem, revision_problem
-from worker_service.transfer.partial import Partial, partials_folder
+from worker_service.transfer.partial import DRAFT_SUFFIX, Partial, partials_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -71,16 +71,23 @@ class Room:
 
     def lock(self, oid: str) -> filelock.BaseFileLock:
         """The lock under which the standard client writes this blob, not taken yet."""
+        self._make(self._locks)
         return filelock.FileLock(self._locks / f"{oid}.lock", mode=0o664, thread_local=False)
 
     def publish_blob(self, partial: Partial, oid: str) -> None:
         """Give a verified, synced half file its final name; `sync_blobs` makes the name last."""
-        self._check(self._blobs)
+        self._make(self._blobs)
         partial.path.replace(self._blobs / oid)
 
     def sync_blobs(self) -> None:
         """Bring the names of published blobs safely to disk."""
         _sync_folder(self._blobs)
+
+    def tidy(self) -> None:
+        """Take the repository's folders away again if nothing was published."""
+        for folder in (self._snapshot.parent, self._refs, self._blobs, self._folder):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
     def link(self, files: Iterable[RemoteFile]) -> None:
         """Let each file's name in the snapshot point to its blob."""
@@ -102,7 +109,8 @@ class Room:
         place = self._refs / revision
         self._make(place.parent)
         # Not beside its final place: every file in `refs` is taken for a ref.
-        draft = self._draft()
+        self.partials.mkdir(parents=True, exist_ok=True)
+        draft = self.partials / f"{uuid.uuid4().hex}{DRAFT_SUFFIX}"
         try:
             with draft.open("w") as file:
                 file.write(self._commit)
@@ -116,16 +124,8 @@ class Room:
     def _link(self, place: Path, target: str) -> None:
         if place.is_symlink() and place.readlink() == Path(target):
             return
-        draft = self._draft()
-        try:
-            draft.symlink_to(target)
-            draft.replace(place)
-        finally:
-            draft.unlink(missing_ok=True)
-
-    def _draft(self) -> Path:
-        self.partials.mkdir(parents=True, exist_ok=True)
-        return self.partials / f"{uuid.uuid4().hex}.draft"
+        place.unlink(missing_ok=True)
+        place.symlink_to(target)
 
     def _make(self, folder: Path) -> None:
         self._check(folder)

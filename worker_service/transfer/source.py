@@ -45,7 +45,7 @@ class Answer:
     is_whole: bool
 
 
-class Site:
+class HubFiles:
     """The Hub as a place of files: its endpoint, its only reader of the token."""
 
     def __init__(self, *, endpoint: str, token: str | None, repo: str, commit: str) -> None:
@@ -68,8 +68,8 @@ class Site:
 class Source:
     """One file at the Hub. Used by many threads; its address is resolved by one of them at a time."""
 
-    def __init__(self, site: Site, file: RemoteFile) -> None:
-        self._site = site
+    def __init__(self, hub: HubFiles, file: RemoteFile) -> None:
+        self._hub = hub
         self._file = file
         self._location: str | None = None
         self._resolving = threading.Lock()
@@ -84,8 +84,8 @@ class Source:
             with self._resolving:
                 # Whoever held the lock before has resolved it, or has failed and leaves it to us.
                 if self._location is None:
-                    return self._follow(wire, self._site.url(self._file.path), start, end)
-        return self._follow(wire, self._location or self._site.url(self._file.path), start, end)
+                    return self._follow(wire, self._hub.url(self._file.path), start, end)
+        return self._follow(wire, self._location or self._hub.url(self._file.path), start, end)
 
     def _follow(self, wire: Wire, url: str, start: int, end: int) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):
@@ -101,7 +101,7 @@ class Source:
         raise DownloadFailed("The Hub redirects in a circle.")
 
     def _ask(self, wire: Wire, url: str, start: int, end: int) -> http.client.HTTPResponse:
-        headers = self._site.headers(origin_of(url))
+        headers = self._hub.headers(origin_of(url))
         if (start, end) != (0, self._file.size):
             headers["Range"] = f"bytes={start}-{end - 1}"
         return wire.get(url, headers)
@@ -128,7 +128,7 @@ class Source:
         status, headers = response.status, response.headers
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise DownloadFailed(f"{self._file.path} is shorter at the Hub than its file list says.")
-        is_elsewhere = origin_of(url) != self._site.origin
+        is_elsewhere = origin_of(url) != self._hub.origin
         if is_elsewhere and status in _EXPIRED:
             if self._location == url:
                 self._location = None
@@ -137,7 +137,7 @@ class Source:
             status,
             headers,  # type: ignore[arg-type]
             subject=f"{self._file.path}",
-            authenticated=self._site.is_authenticated and not is_elsewhere,
+            authenticated=self._hub.is_authenticated and not is_elsewhere,
             missing=FileNotFound,
         )
         after = retry_after(headers)  # type: ignore[arg-type]
@@ -164,7 +164,7 @@ class Source:
 
     def _check_identity(self, response: http.client.HTTPResponse, url: str) -> None:
         """Only the Hub's word counts: a store may use an ETag of its own."""
-        if origin_of(url) != self._site.origin:
+        if origin_of(url) != self._hub.origin:
             return
         etag = response.headers.get("x-linked-etag") or response.headers.get("etag")
         size = response.headers.get("x-linked-size")

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from shared.settings import Settings, SettingsError, fernet_keys, setting_names
+from tests.conftest import ROOT
+
+
+def test_every_wrong_setting_is_reported_at_once_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {
+        "PORT": "canary",
+        "HF_ENDPOINT": "ftp://canary",
+        "WEIGHBRIDGE_SECRET_KEYS": "canary",
+        "WEIGHBRIDGE_ADMIN_TOKEN": "canary",
+        "DATABASE_URL": "mysql://canary",
+        "REDIS_URL": "http://canary",
+        "WEIGHBRIDGE_LOCAL_PATH_ROOTS": "canary/relative",
+        "LOG_FORMAT": "canary",
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_env()
+    assert all(name in str(refused.value) for name in wrong)
+    assert "canary" not in str(refused.value)
+
+
+def test_every_missing_setting_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_DATA_DIR", str(tmp_path))
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_env(needs=("database_url", "redis_url", "secret_keys", "admin_token"))
+    lines = str(refused.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "DATABASE_URL",
+        "REDIS_URL",
+        "WEIGHBRIDGE_SECRET_KEYS",
+        "WEIGHBRIDGE_ADMIN_TOKEN",
+    ]
+
+
+def test_keys_and_token_are_found_in_the_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = Fernet.generate_key().decode()
+    (tmp_path / "secret-keys").write_text(f"{key}\n")
+    (tmp_path / "admin-token").write_text("wb_0123456789abcdef\n")
+    monkeypatch.setenv("WEIGHBRIDGE_DATA_DIR", str(tmp_path))
+    settings = Settings.from_env(needs=("secret_keys", "admin_token"))
+    assert fernet_keys(settings.secret_keys) == [key]
+    assert settings.admin_token is not None
+    assert settings.admin_token.get_secret_value() == "wb_0123456789abcdef"
+    assert key not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"HF_HUB_CACHE": "/a/cache", "HF_HOME": "/b"}, "/a/cache"),
+        ({"HF_HOME": "/b"}, "/b/hub"),
+        ({"WEIGHBRIDGE_DATA_DIR": "/c"}, "/c/hub"),
+        ({"HF_HUB_CACHE": "", "WEIGHBRIDGE_DATA_DIR": "/c"}, "/c/hub"),
+    ],
+)
+def test_the_cache_is_where_the_hub_clients_look(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str], expected: str
+) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.from_env().cache_dir == Path(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "models"),
+    [
+        ("a/b:c.gguf, d/e@v1", ("a/b:c.gguf", "d/e@v1")),
+        ("none", ()),
+        ("", ("unsloth/Qwen3-0.6B-GGUF:Qwen3-0.6B-Q4_0.gguf",)),
+    ],
+)
+def test_default_models_are_a_list(
+    monkeypatch: pytest.MonkeyPatch, text: str, models: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_DEFAULT_MODELS", text)
+    assert Settings.from_env().default_models == models
+
+
+def test_env_example_lists_every_setting_and_no_other() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    listed = [line.lstrip("# ").split("=")[0] for line in lines if "=" in line]
+    assert listed == setting_names()

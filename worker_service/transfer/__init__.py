@@ -1,0 +1,25 @@
+"""The download engine: freeze a manifest, transfer its files, verify and publish them.
+
+`Transfer(freeze(hub, repo=…, revision=…), cache_dir=…, …).run()` brings a repository into the standard
+Hugging Face cache; `stop` ends it and the next one goes on from the bytes that were kept.
+"""
+
+from worker_service.transfer.engine import Snapshot, Transfer
+from worker_service.transfer.fetch import Patience
+from worker_service.transfer.halt import TransferStopped
+from worker_service.transfer.manifest import Manifest, freeze
+from worker_service.transfer.partial import partial_bytes, purge_partials
+from worker_service.transfer.publish import published_files, snapshot_path
+
+__all__ = [
+    "Manifest",
+    "Patience",
+    "Snapshot",
+    "Transfer",
+    "TransferStopped",
+    "freeze",
+    "partial_bytes",
+    "published_files",
+    "purge_partials",
+    "snapshot_path",
+]

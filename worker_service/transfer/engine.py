@@ -1,0 +1,260 @@
+"""A transfer from its first look at the volume to its last name in the cache."""
+
+import errno
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from shared.errors import CachePermissionDenied, DownloadFailed, InsufficientDisk, WeighbridgeError
+from worker_service.transfer.crew import Crew
+from worker_service.transfer.fetch import Patience, Site
+from worker_service.transfer.halt import Halt, Pulse, TransferStopped
+from worker_service.transfer.manifest import Manifest
+from worker_service.transfer.partial import PIECE_BYTES, BlobLock, allocated_bytes, kept_bytes, remove_empty
+from worker_service.transfer.publish import Room, published_files
+from worker_service.transfer.source import HubFiles, Source
+from worker_service.transfer.work import Job, Stage, WorkQueue
+
+# How soon a stop is noticed.
+TICK_SECONDS = 0.03
+# A shorter silence is no stall that a person should read of.
+QUIET_SECONDS = 2.0
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP})
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where a transfer stands. Bytes count once they are on the volume; `bytes_reused` were there before.
+
+    `phase`: transferring, verifying or publishing. `stalled_seconds`: how long no byte came, 0 below 2 s.
+    """
+
+    phase: str
+    bytes_done: int
+    bytes_total: int
+    bytes_reused: int
+    files_done: int
+    files_total: int
+    current_file: str | None
+    stalled_seconds: float
+
+
+class Transfer:
+    """Brings the files of a manifest into the cache: fetched, verified and published. Runs once."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        cache_dir: Path,
+        endpoint: str,
+        token: str | None,
+        connections: int,
+        reserve_bytes: int = 0,
+        still_mine: Callable[[], None] = lambda: None,
+        patience: Patience | None = None,
+        piece_bytes: int = PIECE_BYTES,
+    ) -> None:
+        """Nothing is touched before `run`.
+
+        `connections`: to open at most. `reserve_bytes`: of the volume, to be left free. `still_mine`: the
+        fence, called in the thread of `run` right before each publication; what it raises ends the transfer.
+        `patience` and `piece_bytes` are for tests and tuning.
+        """
+        self._manifest = manifest
+        self._endpoint = endpoint
+        self._token = token
+        self._connections = max(1, connections)
+        self._reserve_bytes = reserve_bytes
+        self._still_mine = still_mine
+        self._patience = patience or Patience()
+        self._piece_bytes = piece_bytes
+        self._room = Room(cache_dir, manifest.repo, manifest.commit)
+        self._halt = Halt()
+        self._pulse = Pulse()
+        self._jobs: list[Job] = []
+        self._crew: Crew | None = None
+        self._is_publishing = False
+        self._fenced_by: BaseException | None = None
+        # A plain flag: `stop` may run in a signal handler, where no lock may be taken.
+        self._is_stopping = False
+
+    def run(self) -> None:
+        """Fetch, verify and publish everything.
+
+        Raises TransferStopped after `stop`, what `still_mine` raises, or an error of `shared.errors`:
+        those of the Hub's refusals, DownloadFailed, DownloadStalled, ChecksumMismatch, InsufficientDisk,
+        CachePermissionDenied. What arrived is kept for the next transfer, but for bytes found wrong twice.
+        """
+        try:
+            self._prepare()
+            self._admit()
+            self._work()
+            self._publish()
+        except OSError as error:
+            if error is self._fenced_by:
+                raise
+            raise self._storage_problem(error) from error
+        finally:
+            self._leave()
+
+    def stop(self) -> None:
+        """Let `run` end with TransferStopped within 0.2 s; from any thread or signal handler."""
+        self._is_stopping = True
+
+    def snapshot(self) -> Snapshot:
+        """Where it stands; from any thread, without a system call."""
+        done, total = sum(job.held for job in self._jobs), self._manifest.total_bytes
+        current = self._crew.current if self._crew else None
+        phase = self._phase(done == total)
+        silence = self._pulse.silence if phase == "transferring" and self._crew else 0.0
+        return Snapshot(
+            phase=phase,
+            bytes_done=done,
+            bytes_total=total,
+            bytes_reused=sum(job.reused for job in self._jobs),
+            files_done=sum(job.names for job in self._jobs if job.stage is Stage.DONE),
+            files_total=len(self._manifest.files),
+            current_file=current.file.path if current else None,
+            stalled_seconds=silence if silence >= QUIET_SECONDS else 0.0,
+        )
+
+    def _phase(self, is_fetched: bool) -> str:
+        if self._is_publishing:
+            return "publishing"
+        return "verifying" if is_fetched and self._jobs else "transferring"
+
+    def _prepare(self) -> None:
+        self._check_stop()
+        hub = HubFiles(
+            endpoint=self._endpoint,
+            token=self._token,
+            repo=self._manifest.repo,
+            commit=self._manifest.commit,
+        )
+        self._room.prepare()
+        names = Counter(file.oid for file in self._manifest.files)
+        files = {file.oid: file for file in reversed(self._manifest.files)}
+        jobs = []
+        for oid, file in files.items():
+            job = Job(
+                file, names=names[oid], source=Source(hub, file), lock=BlobLock(self._room.partials, oid)
+            )
+            if self._room.has_blob(oid, file.size):
+                job.stage, job.reused = Stage.DONE, file.size
+            else:
+                job.reused = kept_bytes(self._room.root, oid)
+            jobs.append(job)
+        self._jobs = jobs
+
+    def _admit(self) -> None:
+        needed = self._needed_bytes()
+        if needed and needed > shutil.disk_usage(self._room.root).free - self._reserve_bytes:
+            raise self._disk_full()
+
+    def _needed_bytes(self) -> int:
+        """Bytes of the volume that are still to be taken; half files have theirs already."""
+        return sum(
+            max(0, job.file.size - allocated_bytes(self._room.root, job.file.oid))
+            for job in self._jobs
+            if job.stage is not Stage.DONE
+        )
+
+    def _work(self) -> None:
+        queue = WorkQueue(
+            self._jobs, halt=self._halt, connections=self._connections, piece_bytes=self._piece_bytes
+        )
+        site = Site(queue, self._room, self._halt, self._pulse, self._patience, self._piece_bytes)
+        self._pulse.beat()
+        crew = self._crew = Crew(site, connections=self._connections)
+        while not queue.is_done:
+            self._check_stop()
+            if crew.failure:
+                raise crew.failure
+            self._publish_blobs(queue)
+            crew.grow()
+            if not queue.is_done:
+                crew.wait(TICK_SECONDS)
+
+    def _publish_blobs(self, queue: WorkQueue) -> None:
+        count = sum(self._publish_blob(job, queue) for job in queue.publishable())
+        if count:
+            self._room.sync_blobs()
+
+    def _publish_blob(self, job: Job, queue: WorkQueue) -> bool:
+        """Whether it is done; not while the standard client has the blob under its own lock."""
+        if job.partial is None:
+            return False
+        oid = job.file.oid
+        try:
+            with self._room.lock(oid).acquire(blocking=False):
+                self._check_stop()
+                self._ask_fence()
+                if not self._room.has_blob(oid, job.file.size):
+                    self._room.publish_blob(job.partial, oid)
+        except filelock.Timeout:
+            return False
+        queue.done(job)
+        job.partial.remove()
+        job.lock.release()
+        return True
+
+    def _publish(self) -> None:
+        self._is_publishing = True
+        self._check_stop()
+        self._ask_fence()
+        self._room.link(self._manifest.files)
+        self._check_stop()
+        if not published_files(
+            self._room.root, self._manifest.repo, self._manifest.commit, self._manifest.files
+        ):
+            raise DownloadFailed("Files were removed from the cache while the download ran.")
+        self._ask_fence()
+        self._room.write_ref(self._manifest.revision)
+
+    def _leave(self) -> None:
+        """End every thread, close every half file, and take away what must not stay."""
+        if self._crew:
+            self._crew.dismiss()
+        for job in self._jobs:
+            if job.partial and job.stage is not Stage.DONE:
+                # Wrong twice: the next transfer must not build on it.
+                end = job.partial.remove if job.mismatches > 1 else job.partial.close
+                end()
+            job.lock.release()
+        remove_empty(self._room.partials)
+        self._room.tidy()
+
+    def _ask_fence(self) -> None:
+        try:
+            self._still_mine()
+        except BaseException as error:
+            self._fenced_by = error
+            raise
+
+    def _check_stop(self) -> None:
+        if self._is_stopping:
+            raise TransferStopped
+
+    def _storage_problem(self, error: OSError) -> WeighbridgeError:
+        if error.errno in _DISK_FULL:
+            return self._disk_full()
+        place = error.filename or self._room.root
+        if error.errno in _NOT_ALLOWED:
+            return CachePermissionDenied(f"The worker can't write to {place} ({error.strerror}).")
+        return DownloadFailed(f"The cache at {place} failed: {error.strerror or type(error).__name__}.")
+
+    def _disk_full(self) -> InsufficientDisk:
+        needed, reserve = self._needed_bytes(), self._reserve_bytes
+        free = shutil.disk_usage(self._room.root).free
+        return InsufficientDisk(
+            f"{needed} bytes are still needed, {free} are free, of which {reserve} are to be left free.",
+            needed_bytes=needed,
+            free_bytes=free,
+            reserve_bytes=reserve,
+        )

@@ -1,0 +1,149 @@
+"""One thread that fetches: opens half files, asks for runs of bytes, tries again where that may help."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from shared.errors import DownloadFailed
+from worker_service.transfer.connection import Retry, Wire
+from worker_service.transfer.halt import Halt, Pulse
+from worker_service.transfer.partial import Partial
+from worker_service.transfer.publish import Room
+from worker_service.transfer.source import Answer
+from worker_service.transfer.work import Job, Run, WorkQueue
+
+BUFFER_BYTES = 1 << 20
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long and how often to try: seconds, and requests in a row that bring no byte."""
+
+    read_timeout: float = 10.0
+    tries: int = 6
+    first_wait: float = 0.5
+    longest_wait: float = 10.0
+
+    def wait(self, tries: int) -> float:
+        """Seconds before the next try; at random, so that the threads don't come back all at once."""
+        return min(self.longest_wait, self.first_wait * 2.0 ** (tries - 1)) * random.uniform(0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all threads of a transfer share."""
+
+    queue: WorkQueue
+    room: Room
+    halt: Halt
+    pulse: Pulse
+    patience: Patience
+    piece_bytes: int
+
+
+class Fetcher:
+    """Fetches with one connection to each origin, and a buffer of 1 MiB, until nothing is left to fetch."""
+
+    def __init__(self, site: Site, *, opened: Callable[[Job], None], fetched: Callable[[Job], None]) -> None:
+        """`opened`: called once a half file is open; `fetched`: once all of its bytes are there."""
+        self._site = site
+        self._opened = opened
+        self._fetched = fetched
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self.wire = Wire(timeout=site.patience.read_timeout, halt=site.halt)
+        self.current: Job | None = None
+
+    def run(self) -> None:
+        """Work; raises the domain's errors, OSError of the volume, or TransferStopped."""
+        try:
+            while work := self._site.queue.take():
+                if isinstance(work, Job):
+                    self._open(work)
+                else:
+                    self._fetch(work)
+        finally:
+            self.wire.close()
+
+    def _open(self, job: Job) -> None:
+        site = self._site
+        if not job.lock.try_acquire():
+            site.pulse.beat()
+            site.queue.postpone(job)
+        elif site.room.has_blob(job.file.oid, job.file.size):
+            job.reused = job.file.size
+            job.lock.release()
+            site.queue.done(job)
+        else:
+            partials, file = site.room.partials, job.file
+            job.partial = Partial(partials, file.oid, size=file.size, piece_bytes=site.piece_bytes)
+            job.reused = job.partial.held
+            site.queue.opened(job)
+            self._opened(job)
+
+    def _fetch(self, run: Run) -> None:
+        self.current = run.job
+        tries = 0
+        while not run.is_over:
+            gained = run.gained
+            self._site.halt.sleep(self._site.pulse.wait_left)
+            try:
+                self._pour(run)
+            except Retry as retry:
+                tries = 1 if run.gained > gained else tries + 1
+                if tries >= self._site.patience.tries:
+                    raise retry.problem from None
+                self._pause(run, retry, tries)
+        if self._site.queue.finish(run):
+            self._fetched(run.job)
+
+    def _pause(self, run: Run, retry: Retry, tries: int) -> None:
+        log.info(
+            "retrying", file=run.job.file.path, offset=run.position, tries=tries, why=retry.problem.detail
+        )
+        if retry.after is not None:
+            # The server speaks to all of us, not to one connection.
+            self._site.pulse.postpone(retry.after)
+        elif not run.is_over:
+            self._site.halt.sleep(self._site.patience.wait(tries))
+
+    def _pour(self, run: Run) -> None:
+        if run.is_alone:
+            run.position = 0
+        was_whole = run.is_whole
+        answer = run.job.source.open(self.wire, start=run.position, end=run.end)
+        try:
+            if answer.is_whole and not was_whole and not self._site.queue.alone(run):
+                answer.body.abandon()
+                return
+            self._receive(run, answer)
+        except BaseException:
+            answer.body.abandon()
+            raise
+
+    def _receive(self, run: Run, answer: Answer) -> None:
+        partial, position = run.job.partial, answer.start
+        if partial is None:
+            return
+        while position < run.end:
+            self._site.halt.check()
+            if run.is_overtaken:
+                answer.body.abandon()
+                return
+            room = min(len(self._buffer), partial.piece_end(position) - position)
+            position += self._store(run, partial, answer, position, room)
+            if not run.is_alone:  # else it can't be taken up in the middle
+                run.position = position
+        answer.body.finish()
+        run.position = position
+
+    def _store(self, run: Run, partial: Partial, answer: Answer, position: int, room: int) -> int:
+        count = answer.body.read_into(self._buffer[:room])
+        if not count:
+            raise Retry(DownloadFailed(f"The connection ended in the middle of {run.job.file.path}."))
+        self._site.pulse.beat()
+        run.gained += partial.write(position, self._buffer[:count])
+        return count
