@@ -111,7 +111,7 @@ def _moving(live: Progress) -> dict[str, Any]:
 def _resting(operation: Operation) -> dict[str, Any]:
     done = operation.status is OperationStatus.COMPLETED
     return {
-        "phase": operation.phase if operation.status is OperationStatus.RUNNING else None,
+        "phase": (operation.phase or "resolving") if operation.status is OperationStatus.RUNNING else None,
         "bytes_downloaded": operation.bytes_done,
         "bytes_total": operation.bytes_total,
         "bytes_reused": operation.bytes_reused,

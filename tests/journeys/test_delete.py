@@ -1,0 +1,103 @@
+"""Out of the register, with and without the files."""
+
+import os
+from pathlib import Path
+
+from tests.hub_server import Fault
+from tests.journeys.conftest import TERMINAL, Stack, wait_for
+
+MB = 1_000_000
+
+
+def _delete(stack: Stack, model_id: int) -> dict[str, object]:
+    started = stack.call("DELETE", f"/api/models/{model_id}?deleteLocalFile=true")
+    assert started.status_code == 202, started.text
+    path = f"/api/tasks/{started.json()['taskId']}"
+
+    def probe() -> dict[str, object] | None:
+        task: dict[str, object] = stack.get(path)
+        return task if task["status"] in TERMINAL else None
+
+    found: dict[str, object] = wait_for("the delete", probe)
+    return found
+
+
+def test_without_the_files_only_the_row_goes(stack: Stack) -> None:
+    repo = stack.add_repo({"keep.gguf": os.urandom(MB)})
+    model = stack.register(repo, "keep.gguf", downloadNow=True)
+    stack.wait_status(model, "Downloaded")
+    path = Path(stack.get(f"/api/models/{model['id']}")["localPath"])
+    assert stack.call("DELETE", f"/api/models/{model['id']}").status_code == 204
+    assert path.is_file()
+    again = stack.register(repo, "keep.gguf", downloadNow=True)
+    done = stack.wait_status(again, "Downloaded")
+    assert done["bytesReused"] == MB
+    assert stack.hub.bytes_served("keep.gguf") == MB
+
+
+def test_with_the_files_nothing_of_the_repository_stays(stack: Stack) -> None:
+    repo = stack.add_repo({"go.gguf": os.urandom(MB), "config.json": b"{}"})
+    model = stack.register(repo, downloadNow=True)
+    stack.wait_status(model, "Downloaded")
+    folder = stack.cache / f"models--{repo.replace('/', '--')}"
+    assert folder.is_dir()
+    assert _delete(stack, model["id"])["status"] == "completed"
+    assert not folder.exists()
+    assert not list((stack.cache / ".weighbridge" / "trash").glob("*"))
+    assert stack.call("GET", f"/api/models/{model['id']}").status_code == 404
+
+
+def test_what_another_model_needs_stays(stack: Stack) -> None:
+    repo = stack.add_repo({"shared.gguf": os.urandom(MB), "only.gguf": os.urandom(MB)})
+    one = stack.register(repo, "shared.gguf", downloadNow=True)
+    whole = stack.register(repo, downloadNow=True)
+    stack.wait_status(one, "Downloaded")
+    stack.wait_status(whole, "Downloaded")
+    _delete(stack, whole["id"])
+    kept = Path(stack.get(f"/api/models/{one['id']}")["localPath"])
+    assert kept.is_file()
+    assert not (kept.parent / "only.gguf").exists()
+    assert len(list((stack.cache / f"models--{repo.replace('/', '--')}" / "blobs").iterdir())) == 1
+
+
+def test_a_model_that_was_never_downloaded_is_deleted_without_a_fuss(stack: Stack) -> None:
+    model = stack.register(stack.add_repo({"never.gguf": b"x"}), "never.gguf")
+    assert _delete(stack, model["id"])["error"] is None
+
+
+def test_partial_bytes_go_with_the_model(stack: Stack) -> None:
+    stack.hub.throttle = MB
+    repo = stack.add_repo({"part.gguf": os.urandom(40 * MB)})
+    model = stack.register(repo, "part.gguf", downloadNow=True)
+    stack.wait_bytes(model, MB)
+    partials = set((stack.cache / ".weighbridge" / "partials").glob("*.part"))
+    stack.cancel(model)
+    stack.wait_status(model, "Canceled")
+    _delete(stack, model["id"])
+    assert not partials & set((stack.cache / ".weighbridge" / "partials").glob("*.part"))
+
+
+def test_a_link_planted_in_the_cache_leads_no_delete_outside(stack: Stack, tmp_path: Path) -> None:
+    repo = stack.add_repo({"sub/file.gguf": os.urandom(MB)})
+    model = stack.register(repo, "sub/file.gguf", downloadNow=True)
+    stack.wait_status(model, "Downloaded")
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file.gguf").write_bytes(b"mine")
+    folder = Path(stack.get(f"/api/models/{model['id']}")["localPath"]).parent
+    (folder / "file.gguf").unlink()
+    folder.rmdir()
+    folder.symlink_to(precious)
+    _delete(stack, model["id"])
+    assert (precious / "file.gguf").read_bytes() == b"mine"
+
+
+def test_a_download_that_runs_is_not_deleted_under_its_feet(stack: Stack) -> None:
+    repo = stack.add_repo({"busy.gguf": os.urandom(MB)})
+    stack.hub.fault(Fault("hold", "busy.gguf", times=None))
+    model = stack.register(repo, "busy.gguf", downloadNow=True)
+    stack.wait_status(model, "Downloading")
+    refused = stack.call("DELETE", f"/api/models/{model['id']}?deleteLocalFile=true")
+    assert (refused.status_code, refused.json()["code"]) == (409, "OPERATION_CONFLICT")
+    stack.cancel(model)
+    stack.wait_status(model, "Canceled")
