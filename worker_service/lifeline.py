@@ -1,11 +1,15 @@
-"""How a pool child learns that its worker drains or has died: only the parent holds one end of a pipe."""
+"""How a pool child learns that its worker drains: only the parent holds one end of a pipe, and closes it.
+
+No shared lock (multiprocessing.Event has one): a child killed while it holds it would hang the others. When
+the parent is killed there is nothing to say: Celery has the kernel kill its children with it.
+"""
 
 import os
 import select
 
 
 class Lifeline:
-    """Made in the parent before it forks. Works after kill -9 too: the kernel closes the parent's end."""
+    """Made in the parent before it forks."""
 
     def __init__(self) -> None:
         """Open the pipe."""
@@ -22,7 +26,7 @@ class Lifeline:
         self.cut()
 
     def is_cut(self) -> bool:
-        """The parent drains or is gone."""
+        """The parent drains."""
         poll = select.poll()
         poll.register(self._watched, select.POLLHUP)
         return bool(poll.poll(0))

@@ -5,6 +5,7 @@ import sys
 
 
 def main() -> int:
+    """Run the launcher."""
     # Until the launcher handles it, Ctrl-C shall end us without a traceback: so this precedes its import.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from deploy.local import launcher

@@ -122,7 +122,8 @@ class Child:
             self.pid_file.unlink(missing_ok=True)
 
     def _read(self) -> None:
-        assert self._process and self._process.stdout
+        assert self._process
+        assert self._process.stdout
         with self._process.stdout as lines:
             for line in lines:
                 self.last_lines.append(line.rstrip("\n"))
@@ -150,11 +151,11 @@ def how_it_ended(exit_code: int) -> str:
     return f"was killed by signal {-exit_code} ({signal.Signals(-exit_code).name})"
 
 
-def is_running(pid: int, *, name: str) -> bool:
-    """Whether a process of that id and program name is alive."""
+def is_running(pid: int, *, name: str | None = None) -> bool:
+    """Whether a process of that id (and program name) is alive; one that nobody has reaped is not."""
     try:
         process = psutil.Process(pid)
-        return bool(process.name() == name and process.status() != psutil.STATUS_ZOMBIE)
+        return process.status() != psutil.STATUS_ZOMBIE and name in (None, process.name())
     except psutil.NoSuchProcess:
         return False
 
