@@ -82,7 +82,7 @@ def _celery(python: str, settings: Settings, queue: str, concurrency: int) -> li
     return [
         # As root Celery prints a page of warning at each start; on one's own machine that is noise.
         *(python, "-W", "ignore:You're running the worker with superuser privileges"),
-        *("-m", "celery", "-A", "worker_service.app", "worker", "-Q", queue),
+        *("-m", "celery", "-q", "-A", "worker_service.app", "worker", "-Q", queue),
         *("--concurrency", str(concurrency), "--loglevel", settings.log_level),
         # The port, as two stacks side by side may share a broker and names must differ.
         *("-n", f"{queue}-{settings.port}@%h", "--without-gossip", "--without-mingle"),

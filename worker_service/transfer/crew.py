@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from shared.errors import ChecksumMismatch
 from worker_service.transfer import verify
+from worker_service.transfer.connection import Wire
 from worker_service.transfer.fetch import Fetcher, Site
 from worker_service.transfer.halt import TransferStopped
 from worker_service.transfer.work import Job
@@ -33,7 +34,7 @@ class Crew:
     @property
     def current(self) -> Job | None:
         """A blob that is being fetched now."""
-        return next((fetcher.current for thread, fetcher in self._fetchers if thread.is_alive()), None)
+        return next((fetcher.current for _, fetcher in self._fetchers if fetcher.current), None)
 
     def grow(self) -> None:
         """Start a few more fetching threads if there is work for them and it is time."""
@@ -54,12 +55,16 @@ class Crew:
         """Stop every thread and wait for its end; one that looks a name up ends later, touching nothing."""
         self._site.halt.pull()
         self._site.queue.wake()
-        for thread, fetcher in self._fetchers:
-            while thread.is_alive() and not fetcher.wire.is_resolving.is_set():
-                fetcher.wire.cut()
-                thread.join(0.01)
+        while alive := [wire for wire in self._wires() if not wire.is_resolving.is_set()]:
+            # All of them each time: one may wait for another, and one may have made a new connection.
+            for wire in alive:
+                wire.cut()
+            time.sleep(0.002)
         for watcher in tuple(self._watchers):
             watcher.join()
+
+    def _wires(self) -> list[Wire]:
+        return [fetcher.wire for thread, fetcher in self._fetchers if thread.is_alive()]
 
     def _start(self, work: Callable[[], None], *, name: str) -> threading.Thread:
         thread = threading.Thread(target=self._guard, args=(work,), name=f"transfer-{name}", daemon=True)

@@ -97,6 +97,7 @@ class Fetcher:
                 if tries >= self._site.patience.tries:
                     raise retry.problem from None
                 self._pause(run, retry, tries)
+        self.current = None
         if self._site.queue.finish(run):
             self._fetched(run.job)
 

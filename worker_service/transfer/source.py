@@ -1,15 +1,17 @@
 """Where a file's bytes come from: its address, resolved once, and what an answer must look like."""
 
+import contextlib
 import http.client
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, urljoin
 
 from shared.errors import DownloadFailed, FileNotFound
 from shared.hub import RemoteFile, is_passing, refusal, request_headers, retry_after
-from worker_service.transfer.connection import Body, Origin, Retry, Wire, origin_of
+from worker_service.transfer.connection import POLL_SECONDS, Body, Origin, Retry, Wire, origin_of
 
 MOST_REDIRECTS = 5
 # A longer wait than this is not done here: the operation fails for now and is tried again later.
@@ -62,7 +64,9 @@ class HubFiles:
     def headers(self, origin: Origin) -> dict[str, str]:
         """What to send: the token only to the Hub's own origin."""
         is_own = origin == self.origin
-        return {name: value for name, value in self._headers.items() if is_own or name != "authorization"}
+        return {
+            name: value for name, value in self._headers.items() if is_own or name.lower() != "authorization"
+        }
 
 
 class Source:
@@ -81,11 +85,20 @@ class Source:
         """
         wire.halt.check()
         if self._location is None:
-            with self._resolving:
+            with self._resolver(wire):
                 # Whoever held the lock before has resolved it, or has failed and leaves it to us.
                 if self._location is None:
                     return self._follow(wire, self._hub.url(self._file.path), start, end)
         return self._follow(wire, self._location or self._hub.url(self._file.path), start, end)
+
+    @contextlib.contextmanager
+    def _resolver(self, wire: Wire) -> Iterator[None]:
+        while not self._resolving.acquire(timeout=POLL_SECONDS):
+            wire.halt.check()
+        try:
+            yield
+        finally:
+            self._resolving.release()
 
     def _follow(self, wire: Wire, url: str, start: int, end: int) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):

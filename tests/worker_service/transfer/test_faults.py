@@ -87,8 +87,10 @@ def test_a_longer_wait_is_left_to_the_caller(hub: HubServer, shop: Workshop, sta
 
 
 def test_addresses_that_expire_are_resolved_again(hub: HubServer, shop: Workshop) -> None:
-    hub.url_uses = 2
-    arrives(shop)
+    hub.throttle, hub.url_seconds = 2e6, 0.2
+    arrives(shop, connections=2)
+    asked = [r for r in hub.requests if r.where == "resolve" and r.file == "model.safetensors"]
+    assert len(asked) > 1
 
 
 def test_an_address_is_resolved_once_for_all_connections(hub: HubServer, shop: Workshop) -> None:

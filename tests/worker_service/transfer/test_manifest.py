@@ -44,12 +44,12 @@ def test_any_part_brings_all_parts(shop: Workshop, part: str) -> None:
 
 
 def test_a_missing_part_is_named(shop: Workshop) -> None:
-    with pytest.raises(FileNotFound, match="broken-00002-of-00002.gguf"):
+    with pytest.raises(FileNotFound, match=r"broken-00002-of-00002\.gguf"):
         shop.manifest(model_file="broken-00001-of-00002.gguf")
 
 
 def test_a_missing_file_is_named(shop: Workshop) -> None:
-    with pytest.raises(FileNotFound, match="Config.json"):
+    with pytest.raises(FileNotFound, match=r"Config\.json"):
         shop.manifest(model_file="Config.json")
 
 

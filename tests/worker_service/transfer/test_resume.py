@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from huggingface_hub.utils import WeakFileLock
 
 from tests.hub_server import HubServer
 from tests.worker_service.transfer.conftest import PIECE, REPO, Workshop, some_bytes
@@ -180,6 +181,20 @@ def test_two_repositories_with_one_blob_do_not_disturb_each_other(
     manifest = shop.manifest(repo="other/copy")
     assert shop.content(shop.manifest(), "model.safetensors") == CONTENT
     assert shop.content(manifest, "renamed.safetensors") == CONTENT
+
+
+def test_a_blob_that_the_standard_client_writes_is_not_published_over(
+    hub: HubServer, shop: Workshop, background, oid: str
+) -> None:
+    lock = shop.cache / ".locks" / "models--owner--name" / f"{oid}.lock"
+    lock.parent.mkdir(parents=True)
+    with WeakFileLock(lock):
+        run = background(shop.transfer())
+        run.until(lambda: run.transfer.snapshot().phase == "verifying")
+        time.sleep(0.2)
+        assert shop.published() == []
+    assert run.end() is None
+    assert shop.content(shop.manifest(), "model.safetensors") == CONTENT
 
 
 def test_one_who_waits_for_another_transfer_can_be_stopped(

@@ -1,0 +1,300 @@
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from shared import hub as hub_module
+from shared.errors import (
+    HubOffline,
+    HubRateLimited,
+    HubUnavailable,
+    InvalidHfToken,
+    LicenseNotAccepted,
+    RepoNotFound,
+    RevisionNotFound,
+)
+from shared.hub import Hub, RepoRef, parse_repo, repo_id_problem, revision_problem
+from tests.hub_server import HubServer
+
+REPO = "owner/name"
+FILES = {"config.json": b"{}", "sub/model.safetensors": b"weights"}
+
+
+@pytest.fixture
+def server() -> Iterator[HubServer]:
+    with HubServer() as found:
+        yield found
+
+
+def ask(server: HubServer, repo: str = REPO, revision: str = "main", token: str | None = None):
+    return Hub(server.url, token, False).files(repo, revision)
+
+
+def test_files_come_with_commit_size_and_checksum(server: HubServer) -> None:
+    commit = server.add_repo(REPO, FILES)
+    found, files = ask(server)
+    seen = {file.path: (file.size, len(file.oid), file.is_lfs) for file in files}
+    assert found == commit
+    assert seen == {"config.json": (2, 40, False), "sub/model.safetensors": (7, 64, True)}
+
+
+def test_a_listing_of_many_pages_is_read_to_its_end(server: HubServer) -> None:
+    server.page_size = 3
+    server.add_repo(REPO, {f"{n}.json": b"{}" for n in range(10)})
+    _, files = ask(server)
+    assert len(files) == 10
+
+
+def test_the_token_does_not_follow_a_next_page_to_another_host(server: HubServer) -> None:
+    server.page_size = 1
+    server.add_repo(REPO, FILES)
+    server.add_token("hf_good")
+    with HubServer() as other:
+        # The Hub claims that its pages go on somewhere else.
+        own, server.url = server.url, other.url
+        Hub(own, "hf_good", False).files(REPO, "main")
+        assert other.requests == []
+
+
+@pytest.mark.parametrize("revision", ["main", "v1", "refs/pr/2"])
+def test_any_kind_of_revision_is_resolved(server: HubServer, revision: str) -> None:
+    commit = server.add_repo(REPO, FILES)
+    server.add_tag(REPO, "v1")
+    server.add_repo(REPO, FILES, revision="refs/pr/2")
+    assert ask(server, revision=revision)[0] == ask(server, revision=commit)[0] == commit
+
+
+def test_without_a_token_none_is_sent_even_if_one_lies_around(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_from-the-environment")
+    server.add_repo(REPO, FILES)
+    ask(server)
+    assert all("authorization" not in request.headers for request in server.requests)
+
+
+def test_a_hub_that_is_offline_is_never_asked(server: HubServer) -> None:
+    with pytest.raises(HubOffline):
+        Hub(server.url, None, True).files(REPO, "main")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("missing", [401, 404])
+@pytest.mark.parametrize("token", [None, "hf_good"])
+def test_a_missing_or_private_repository_is_not_found(server: HubServer, missing: int, token) -> None:
+    server.missing_status = missing
+    server.add_token("hf_good", "somebody/else")
+    server.add_repo("owner/private", FILES, private=True)
+    for repo in ("owner/missing", "owner/private"):
+        with pytest.raises(RepoNotFound):
+            ask(server, repo, token=token)
+
+
+def test_a_name_that_is_no_repository_is_not_asked_for(server: HubServer) -> None:
+    with pytest.raises(RepoNotFound):
+        ask(server, "../../etc/passwd")
+    assert server.requests == []
+
+
+def test_a_missing_revision_is_named(server: HubServer) -> None:
+    server.add_repo(REPO, FILES)
+    with pytest.raises(RevisionNotFound, match="nowhere"):
+        ask(server, revision="nowhere")
+
+
+@pytest.mark.parametrize(
+    "token", ["hf_canary", "hf_canary with a space", "hf_canary\nline", "canary\x00", ""]
+)
+def test_a_wrong_token_is_invalid_and_never_repeated(server: HubServer, token: str) -> None:
+    server.add_repo(REPO, FILES)
+    with pytest.raises(InvalidHfToken) as caught:
+        ask(server, token=token)
+    assert "canary" not in repr(caught.value) + str(caught.value.as_dict()) + repr(caught.value.__cause__)
+
+
+def test_a_token_without_the_right_is_told_apart(server: HubServer) -> None:
+    server.add_repo(REPO, FILES)
+    server.add_token("hf_good")
+    server.fault("status", where="api", status=403, error_code="GatedRepo")
+    with pytest.raises(LicenseNotAccepted):
+        ask(server, token="hf_good")
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "120"}, 120),
+        ({"Retry-After": "86400"}, 86400),
+        ({"RateLimit": '"api";r=0;t=55'}, 55),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0),
+        ({"Retry-After": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_a_rate_limit_says_how_long_it_lasts_and_is_not_slept_through(
+    server: HubServer, headers: dict[str, str], seconds: float | None
+) -> None:
+    server.add_repo(REPO, FILES)
+    server.fault("status", where="api", status=429, headers=headers, times=None)
+    began = time.monotonic()
+    with pytest.raises(HubRateLimited) as caught:
+        ask(server)
+    assert caught.value.facts["retry_after"] == seconds
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("path", ["*/revision/*", "*/tree/*"])
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 418])
+def test_a_hub_in_trouble_is_unavailable(server: HubServer, path: str, status: int) -> None:
+    server.add_repo(REPO, FILES)
+    server.fault("status", path, where="api", status=status)
+    with pytest.raises(HubUnavailable, match=str(status)):
+        ask(server)
+
+
+def test_a_hub_that_does_not_answer_is_given_up(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "METADATA_TIMEOUT", 0.2)
+    server.add_repo(REPO, FILES)
+    server.fault("hold", where="api")
+    with pytest.raises(HubUnavailable, match="timeout"):
+        ask(server)
+
+
+def test_what_went_wrong_on_the_way_is_said() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    with pytest.raises(HubUnavailable, match="refused"):
+        Hub(f"http://127.0.0.1:{port}", None, False).files(REPO, "main")
+    with pytest.raises(HubUnavailable, match="DNS"):
+        Hub("http://no-such-host.invalid", None, False).files(REPO, "main")
+
+
+def test_a_connection_that_is_not_secure_is_said(server: HubServer) -> None:
+    with pytest.raises(HubUnavailable, match="TLS"):
+        Hub(server.url.replace("http:", "https:"), None, False).files(REPO, "main")
+
+
+@pytest.mark.parametrize("answer", ["<html>", '{"no": "list"}', "[1]", '[{"type": "file"}]', "[{"])
+def test_an_answer_that_makes_no_sense_is_unavailable(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    with answering(answer) as url, pytest.raises(HubUnavailable):
+        Hub(url, None, False).files(REPO, "main")
+
+
+@contextlib.contextmanager
+def answering(body: str) -> Iterator[str]:
+    import http.server
+    import threading
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = '{"sha": "%s"}' % ("a" * 40) if "/revision/" in self.path else body
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("owner/name", RepoRef("owner/name")),
+        ("  gpt2 ", RepoRef("gpt2")),
+        ("https://huggingface.co/owner/name", RepoRef("owner/name")),
+        ("https://huggingface.co/owner/name/", RepoRef("owner/name")),
+        ("huggingface.co/owner/name", RepoRef("owner/name")),
+        ("https://hf.co/gpt2", RepoRef("gpt2")),
+        ("http://www.huggingface.co/owner/name?library=x#top", RepoRef("owner/name")),
+        ("https://huggingface.co/gpt2/tree/main", RepoRef("gpt2", "main")),
+        ("https://huggingface.co/owner/name/tree/v1.0", RepoRef("owner/name", "v1.0")),
+        ("https://huggingface.co/owner/name/tree/refs%2Fpr%2F3", RepoRef("owner/name", "refs/pr/3")),
+        ("https://huggingface.co/owner/name/tree/refs/pr/3", RepoRef("owner/name", "refs/pr/3")),
+        ("https://huggingface.co/owner/name/commit/" + "a" * 40, RepoRef("owner/name", "a" * 40)),
+        ("https://huggingface.co/owner/name/tree/main/sub", RepoRef("owner/name", "main")),
+        (
+            "https://huggingface.co/owner/name/blob/main/sub/a%20b.gguf",
+            RepoRef("owner/name", "main", "sub/a b.gguf"),
+        ),
+        (
+            "https://huggingface.co/owner/name/resolve/dev/m.gguf?download=true",
+            RepoRef("owner/name", "dev", "m.gguf"),
+        ),
+        ("https://mirror.example:8443/hf/owner/name/raw/main/x", RepoRef("owner/name", "main", "x")),
+    ],
+)
+def test_what_people_paste_is_understood(text: str, found: RepoRef) -> None:
+    assert parse_repo(text, endpoint="https://mirror.example:8443/hf") == found
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "Repo id"),
+        ("a/b/c", "Repo id"),
+        ("../../etc", "Repo id"),
+        ("https://huggingface.co/datasets/owner/name", "only model"),
+        ("https://huggingface.co/spaces/owner/name", "only model"),
+        ("https://huggingface.co/", "names no model"),
+        ("https://example.com/owner/name", "not the Hub"),
+        ("https://huggingface.co.evil.example/owner/name", "not the Hub"),
+        ("ftp://huggingface.co/owner/name", "https"),
+        ("https://huggingface.co/owner/name/discussions", "no page"),
+        ("https://huggingface.co/owner/name/blob/main", "names no file"),
+        ("https://huggingface.co/owner/name/blob/main/..%2F..%2Fevil", "names no file"),
+        ("https://huggingface.co/owner/name/tree/..", "revision"),
+        ("https://huggingface.co/owner--name/x", "Cannot have"),
+        ("https://[::1/owner/name", "Invalid|address"),
+    ],
+)
+def test_what_is_no_model_is_refused_with_a_reason(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse_repo(text)
+
+
+@pytest.mark.parametrize("revision", ["main", "v1.0", "refs/pr/1", "feature/x", "a" * 40, "é", "a" * 255])
+def test_a_revision_that_git_allows_is_fine(revision: str) -> None:
+    assert revision_problem(revision) is None
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        *(
+            "",
+            "..",
+            "a..b",
+            "../x",
+            "/main",
+            "main/",
+            "a b",
+            "a\\b",
+            "a\nb",
+            "a\x00",
+            "a//b",
+            ".hidden",
+            "a/.b",
+        ),
+        *("a~1", "a^", "a:b", "a?", "a*", "a[", "-x", "x.lock", "x.lock/y", "a@{1}", "@", "x.", "a" * 256),
+    ],
+)
+def test_a_revision_that_git_refuses_is_refused(revision: str) -> None:
+    assert revision_problem(revision)
+
+
+def test_a_repository_name_follows_the_hubs_rule() -> None:
+    assert repo_id_problem("owner/name-1.0_x") is None
+    assert repo_id_problem("gpt2") is None
+    for bad in ("a--b/c", "a..b", "a/b/c", "/a", "a/", "", ".a", "x.git", "a b", "é/x"):
+        assert repo_id_problem(bad), bad
