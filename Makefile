@@ -44,8 +44,7 @@ migrate: $(RUN_STAMP) ## Bring the database of DATABASE_URL up to date.
 
 openapi: $(RUN_STAMP) ## Write the API's description to docs/openapi.json.
 	@mkdir -p docs
-	$(BIN)/python -m api_service.openapi > docs/openapi.json.new
-	@mv docs/openapi.json.new docs/openapi.json
+	$(BIN)/python -m api_service.openapi docs/openapi.json
 
 bench: $(DEV_STAMP) ## Measure, and print the numbers of docs/benchmarks.md.
 	$(BIN)/python -m tests.bench

@@ -10,7 +10,8 @@ from shared.settings import Settings
 
 # Health probes and the docs are open; whatever is not named here wants a token.
 OPEN_ENDPOINTS = frozenset(
-    {"health.alive", "health.ready", "health.health", "api-docs.openapi_json", "docs.page", "docs.asset", "docs.home"}
+    {"health.alive", "health.ready", "health.health"}
+    | {"api-docs.openapi_json", "docs.page", "docs.asset", "docs.home"}
 )
 
 

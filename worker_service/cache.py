@@ -28,6 +28,7 @@ def remove(
     try:
         if not _is_real_folder(folder):
             return 0
+        _refuse_links(folder)
         _unlink_snapshot(folder, manifest, needed)
         _drop_refs(folder)
         freed = _drop_blobs(folder, [file["oid"] for file in manifest["files"]])
@@ -36,6 +37,15 @@ def remove(
     except OSError as error:
         raise CachePermissionDenied(f"{cache_dir} can't be changed: {error.strerror}.") from error
     return freed
+
+
+def _refuse_links(folder: Path) -> None:
+    """No client makes these three anything but folders; a link in their place leads somewhere else."""
+    for part in (folder / "snapshots", folder / "blobs", folder / "refs"):
+        if part.is_symlink():
+            raise CachePermissionDenied(
+                f"{part} is a symbolic link.", remedy="See what it points to and remove the link by hand."
+            )
 
 
 def _unlink_snapshot(folder: Path, manifest: Mapping[str, Any], needed: Sequence[Mapping[str, Any]]) -> None:
@@ -79,7 +89,7 @@ def _drop_blobs(folder: Path, oids: Sequence[str]) -> int:
     freed = 0
     for oid in set(oids) - used:
         blob = folder / "blobs" / oid
-        if _is_real_folder(blob.parent) and os.path.lexists(blob):
+        if os.path.lexists(blob):
             freed += blob.lstat().st_size
             blob.unlink()
     return freed
@@ -119,7 +129,7 @@ def is_there(path: str) -> bool:
 
 
 def find_file(cache_dir: Path, repo: str, revision: str, file: str) -> tuple[str, Path] | None:
-    """(commit, path) of a file that some Hub client downloaded at a branch, tag or commit; None: not there."""
+    """(commit, path) of a file that some Hub client downloaded at a branch, tag or commit, or None."""
     folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
     ref = folder / "refs" / revision
     commit = ref.read_text().strip() if ref.is_file() else revision

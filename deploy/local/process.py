@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,7 @@ def is_running(pid: int, *, name: str | None = None) -> bool:
     """Whether a process of that id (and program name) is alive; one that nobody has reaped is not."""
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and name in (None, process.name())
+        return bool(process.status() != psutil.STATUS_ZOMBIE) and name in (None, process.name())
     except psutil.NoSuchProcess:
         return False
 
@@ -171,23 +172,30 @@ def _write_pid_file(path: Path, pid: int) -> None:
 
 def _stop_leftover(pid_file: Path, stop_signal: int, grace_seconds: float) -> None:
     """Stop the process that `pid_file` names if it still runs and is the same one: ids are used again."""
-    process = _named_process(pid_file)
-    if process:
-        process.send_signal(stop_signal)
-        psutil.wait_procs([process], timeout=grace_seconds)
-        _kill_group(process.pid)
-        psutil.wait_procs([process], timeout=grace_seconds)
+    pid = _named_process(pid_file)
+    if pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, stop_signal)
+        _wait_for_stranger(pid, grace_seconds)
+        _kill_group(pid)
+        _wait_for_stranger(pid, grace_seconds)
     pid_file.unlink(missing_ok=True)
 
 
-def _named_process(pid_file: Path) -> psutil.Process | None:
+def _named_process(pid_file: Path) -> int | None:
     try:
         pid, birth = pid_file.read_text().split()
-        process = psutil.Process(int(pid))
-        is_same = _birth(process.pid) == birth
+        is_same = is_running(int(pid)) and _birth(int(pid)) == birth
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return None
-    return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
+    return int(pid) if is_same else None
+
+
+def _wait_for_stranger(pid: int, seconds: float) -> None:
+    """As wait(), for a process that is nobody's child any more."""
+    deadline = time.monotonic() + seconds
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
 
 
 def _birth(pid: int) -> str:

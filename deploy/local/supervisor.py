@@ -24,9 +24,11 @@ class Server(Protocol):
 
     child: Child | None
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        """Return when it answers."""
 
-    def stop(self, *, hurry: Hurry) -> None: ...
+    def stop(self, *, hurry: Hurry) -> None:
+        """Return when it is gone."""
 
 
 class Supervisor:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -17,9 +18,16 @@ import pytest
 import redis
 
 from deploy.local.postgres import EmbeddedPostgres
-from deploy.local.process import CannotStart
+from deploy.local.process import CannotStart, is_running
 from deploy.local.sockets import socket_folder
 from deploy.local.valkey import EmbeddedValkey
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def ask(url: str, statement: str) -> Any:
@@ -44,9 +52,9 @@ def test_postgres_answers_and_leaves_no_process_and_no_socket(tmp_path: Path) ->
     with EmbeddedPostgres(tmp_path, durable=False) as postgres:
         assert ask(postgres.url, "SELECT current_database()") == "weighbridge"
         assert ask(postgres.url, "SHOW listen_addresses") == ""
-        family = [psutil.Process(pid_of(postgres)), *psutil.Process(pid_of(postgres)).children()]
+        family = [pid_of(postgres), *(child.pid for child in psutil.Process(pid_of(postgres)).children())]
         folder = Path(ask(postgres.url, "SHOW unix_socket_directories"))
-    assert not [process for process in family if process.is_running()]
+    assert not [pid for pid in family if is_running(pid)]
     assert not folder.exists()
 
 
@@ -91,9 +99,9 @@ def test_valkey_answers_and_leaves_no_process_and_no_socket(tmp_path: Path) -> N
         assert client.ping()
         wanted = {"maxmemory-policy": "noeviction", "port": "0", "appendonly": "no"}
         assert wanted.items() <= client.config_get("*").items()
-        pid, socket = pid_of(valkey), Path(client.config_get("unixsocket")["unixsocket"])
-    assert not psutil.pid_exists(pid)
-    assert not socket.parent.exists()
+        pid, path = pid_of(valkey), Path(client.config_get("unixsocket")["unixsocket"])
+    assert not is_running(pid)
+    assert not path.parent.exists()
 
 
 def test_valkey_keeps_its_data_through_kill_9(tmp_path: Path) -> None:
@@ -118,8 +126,8 @@ def test_valkey_listens_on_loopback_when_asked_for_a_port(tmp_path: Path, free_p
 def test_two_stand_side_by_side(tmp_path: Path, kind: type[EmbeddedPostgres] | type[EmbeddedValkey]) -> None:
     with kind(tmp_path / "one", durable=False) as one, kind(tmp_path / "two", durable=False) as two:
         assert one.url != two.url
-        assert psutil.pid_exists(pid_of(one))
-        assert psutil.pid_exists(pid_of(two))
+        assert is_running(pid_of(one))
+        assert is_running(pid_of(two))
 
 
 def test_leftover_servers_are_taken_down_first(tmp_path: Path) -> None:
@@ -136,10 +144,10 @@ def test_leftover_servers_are_taken_down_first(tmp_path: Path) -> None:
         os._exit(0)
     """
     command = [sys.executable, "-c", textwrap.dedent(abandon), str(tmp_path)]
-    leftovers = [psutil.Process(int(pid)) for pid in subprocess.check_output(command).split()]
-    assert all(process.is_running() for process in leftovers)
+    leftovers = [int(pid) for pid in subprocess.check_output(command).split()]
+    assert all(is_running(pid) for pid in leftovers)
     with EmbeddedPostgres(tmp_path) as postgres, EmbeddedValkey(tmp_path):
-        assert not any(process.is_running() for process in leftovers)
+        assert not any(is_running(pid) for pid in leftovers)
         assert ask(postgres.url, "SELECT 1") == 1
 
 

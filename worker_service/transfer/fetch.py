@@ -135,13 +135,13 @@ class Fetcher:
                 answer.body.abandon()
                 return
             room = min(len(self._buffer), partial.piece_end(position) - position)
-            position += self._store(run, partial, answer, position, room)
+            position += self._store(run, partial, answer, position=position, room=room)
             if not run.is_alone:  # else it can't be taken up in the middle
                 run.position = position
         answer.body.finish()
         run.position = position
 
-    def _store(self, run: Run, partial: Partial, answer: Answer, position: int, room: int) -> int:
+    def _store(self, run: Run, partial: Partial, answer: Answer, *, position: int, room: int) -> int:
         count = answer.body.read_into(self._buffer[:room])
         if not count:
             raise Retry(DownloadFailed(f"The connection ended in the middle of {run.job.file.path}."))

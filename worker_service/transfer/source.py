@@ -88,8 +88,8 @@ class Source:
             with self._resolver(wire):
                 # Whoever held the lock before has resolved it, or has failed and leaves it to us.
                 if self._location is None:
-                    return self._follow(wire, self._hub.url(self._file.path), start, end)
-        return self._follow(wire, self._location or self._hub.url(self._file.path), start, end)
+                    return self._follow(wire, self._hub.url(self._file.path), start=start, end=end)
+        return self._follow(wire, self._location or self._hub.url(self._file.path), start=start, end=end)
 
     @contextlib.contextmanager
     def _resolver(self, wire: Wire) -> Iterator[None]:
@@ -100,9 +100,9 @@ class Source:
         finally:
             self._resolving.release()
 
-    def _follow(self, wire: Wire, url: str, start: int, end: int) -> Answer:
+    def _follow(self, wire: Wire, url: str, *, start: int, end: int) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):
-            response = self._ask(wire, url, start, end)
+            response = self._ask(wire, url, start=start, end=end)
             body = Body(wire, response, url=url)
             if response.status not in _REDIRECTS:
                 return self._judged(response, body, url=url, start=start, end=end)
@@ -113,7 +113,7 @@ class Source:
             url = target
         raise DownloadFailed("The Hub redirects in a circle.")
 
-    def _ask(self, wire: Wire, url: str, start: int, end: int) -> http.client.HTTPResponse:
+    def _ask(self, wire: Wire, url: str, *, start: int, end: int) -> http.client.HTTPResponse:
         headers = self._hub.headers(origin_of(url))
         if (start, end) != (0, self._file.size):
             headers["Range"] = f"bytes={start}-{end - 1}"

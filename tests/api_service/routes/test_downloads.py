@@ -5,10 +5,27 @@ from shared.database import Database
 from shared.progress import Progress
 from tests.conftest import HOSTED, LOCAL, Api
 
-PROGRESS_KEYS = set(
-    "taskId modelId operation status phase bytesDownloaded bytesTotal bytesReused percent speedBytesPerSecond "
-    "etaSeconds stalledSeconds filesDone filesTotal currentFile attempt startedAt updatedAt error".split()
-)
+PROGRESS_KEYS = {
+    "taskId",
+    "modelId",
+    "operation",
+    "status",
+    "phase",
+    "bytesDownloaded",
+    "bytesTotal",
+    "bytesReused",
+    "percent",
+    "speedBytesPerSecond",
+    "etaSeconds",
+    "stalledSeconds",
+    "filesDone",
+    "filesTotal",
+    "currentFile",
+    "attempt",
+    "startedAt",
+    "updatedAt",
+    "error",
+}
 
 
 def test_a_download_is_asked_for_once(api: Api, redis: Any) -> None:

@@ -2,7 +2,6 @@ import datetime
 import ipaddress
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def manifest(hub: HubServer, shop: Workshop) -> Manifest:
 
 
 @pytest.fixture
-def secure(hub: HubServer, manifest: Manifest, certificate: Path) -> Iterator[HubServer]:
+def secure(hub: HubServer, manifest: Manifest, certificate: Path) -> HubServer:
     """The Hub and its store, spoken to by TLS from now on."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -51,7 +50,7 @@ def secure(hub: HubServer, manifest: Manifest, certificate: Path) -> Iterator[Hu
             listener.socket, server_side=True, do_handshake_on_connect=False
         )
     hub.url, hub.cdn_url = (url.replace("http:", "https:") for url in (hub.url, hub.cdn_url))
-    yield hub
+    return hub
 
 
 @pytest.fixture

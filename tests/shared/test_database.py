@@ -1,0 +1,37 @@
+import pytest
+from sqlalchemy import text
+
+from shared.database import Database, psycopg2_url
+from shared.errors import ServiceUnavailable
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_every_spelling_of_a_url_means_psycopg2(scheme: str) -> None:
+    assert (
+        psycopg2_url(f"{scheme}://u:p%40w@h:5/d?sslmode=require")
+        == "postgresql+psycopg2://u:p%40w@h:5/d?sslmode=require"
+    )
+
+
+def test_a_database_that_is_away_is_a_refusal_without_its_password() -> None:
+    database = Database("postgresql://someone:canary@127.0.0.1:9/none")
+    with pytest.raises(ServiceUnavailable) as refused:
+        database.ping()
+    assert "canary" not in str(refused.value) + str(refused.value.__cause__)
+
+
+def test_a_session_rolls_back_when_its_block_fails(database: Database) -> None:
+    def write_and_fail() -> None:
+        with database.session() as session:
+            session.execute(text("insert into seeded_models (spec) values ('x')"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    with database.session() as session:
+        assert session.scalar(text("select count(*) from seeded_models")) == 0
+
+
+def test_times_come_in_utc(database: Database) -> None:
+    with database.session() as session:
+        assert session.scalar(text("show timezone")) == "UTC"

@@ -1,0 +1,93 @@
+"""Removal on a cache laid out as huggingface_hub does it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import scan_cache_dir
+
+from shared.errors import CachePermissionDenied
+from worker_service import cache
+
+REPO = "org/name"
+ONE, TWO = "1" * 40, "2" * 40
+
+
+def _oid(name: str) -> str:
+    return name.encode().hex().ljust(64, "0")[:64]
+
+
+def _publish(root: Path, commit: str, *names: str, ref: str | None = None) -> dict[str, Any]:
+    folder = root / "models--org--name"
+    for name in names:
+        blob = folder / "blobs" / _oid(name)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(b"x" * 100)
+        link = folder / "snapshots" / commit / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(Path("../" * (1 + len(Path(name).parts))) / "blobs" / _oid(name))
+    if ref:
+        (folder / "refs").mkdir(exist_ok=True)
+        (folder / "refs" / ref).write_text(commit)
+    files = [{"path": name, "size": 100, "oid": _oid(name), "is_lfs": True} for name in names]
+    return {"commit": commit, "files": files}
+
+
+def test_the_last_files_take_the_whole_folder_with_them(tmp_path: Path) -> None:
+    manifest = _publish(tmp_path, ONE, "a", "sub/b", ref="main")
+    assert cache.remove(tmp_path, REPO, manifest, []) == 200
+    assert not (tmp_path / "models--org--name").exists()
+    assert cache.remove(tmp_path, REPO, manifest, []) == 0
+
+
+def test_what_another_model_needs_stays(tmp_path: Path) -> None:
+    whole = _publish(tmp_path, ONE, "a", "b", ref="main")
+    one = {"commit": ONE, "files": whole["files"][:1]}
+    assert cache.remove(tmp_path, REPO, whole, [one]) == 100
+    (repo,) = scan_cache_dir(tmp_path).repos
+    assert [file.file_name for revision in repo.revisions for file in revision.files] == ["a"]
+    assert repo.refs.keys() == {"main"}
+
+
+def test_a_blob_that_another_revision_uses_stays(tmp_path: Path) -> None:
+    first = _publish(tmp_path, ONE, "a", ref="old")
+    _publish(tmp_path, TWO, "a", ref="main")
+    assert cache.remove(tmp_path, REPO, first, []) == 0
+    found = scan_cache_dir(tmp_path)
+    assert found.warnings == []
+    assert [revision.commit_hash for repo in found.repos for revision in repo.revisions] == [TWO]
+    assert not (tmp_path / "models--org--name" / "refs" / "old").exists()
+
+
+@pytest.mark.parametrize(
+    "planted", ["models--org--name", "snapshots", f"snapshots/{ONE}", f"snapshots/{ONE}/sub", "blobs", "refs"]
+)
+def test_a_planted_link_leads_nowhere(tmp_path: Path, planted: str) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    manifest = _publish(root, ONE, "sub/file", ref="main")
+    target = root / planted if planted.startswith("models") else root / "models--org--name" / planted
+    target.rename(outside)
+    target.symlink_to(outside)
+    before = sorted(str(path) for path in outside.rglob("*"))
+    if planted in ("snapshots", "blobs", "refs"):
+        with pytest.raises(CachePermissionDenied, match="symbolic link"):
+            cache.remove(root, REPO, manifest, [])
+    else:
+        cache.remove(root, REPO, manifest, [])
+    assert sorted(str(path) for path in outside.rglob("*")) == before
+
+
+def test_a_volume_that_cannot_be_changed_says_so(tmp_path: Path) -> None:
+    manifest = _publish(tmp_path, ONE, "a")
+    blob = tmp_path / "models--org--name" / "blobs" / _oid("a")
+    blob.unlink()
+    blob.mkdir()  # a folder can't be unlinked, not even by root
+    with pytest.raises(CachePermissionDenied):
+        cache.remove(tmp_path, REPO, manifest, [])
+
+
+def test_a_file_is_found_by_branch_and_by_commit(tmp_path: Path) -> None:
+    _publish(tmp_path, ONE, "a", ref="main")
+    assert cache.find_file(tmp_path, REPO, "main", "a") == cache.find_file(tmp_path, REPO, ONE, "a")
+    assert cache.find_file(tmp_path, REPO, "main", "missing") is None
+    assert cache.find_file(tmp_path, "org/other", "main", "a") is None

@@ -1,0 +1,95 @@
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from sqlalchemy import func, insert, select, update
+
+from shared import operations, presence
+from shared.settings import Settings
+from shared.tables import DownloadStatus, IdempotencyKey, Model, ModelSource, ModelType, Operation
+from worker_service.context import Context
+from worker_service.sweeper import Sweeper, forget_outworn_keys, mark_missing
+
+
+@pytest.fixture
+def context(settings: Settings) -> Iterator[Context]:
+    found = Context.make(settings)
+    found.redis.flushdb()
+    yield found
+    found.database.dispose()
+    found.redis.close()
+
+
+@pytest.fixture
+def model(context: Context) -> Model:
+    with context.database.session() as session:
+        found = Model(
+            name="m",
+            type=ModelType.LOCAL,
+            source=ModelSource.HUGGINGFACE,
+            hf_repo="a/b",
+            revision="main",
+            download_status=DownloadStatus.NOT_DOWNLOADED,
+            downloaded=False,
+        )
+        session.add(found)
+    return found
+
+
+def _sweeper(context: Context) -> Sweeper:
+    from shared.broker import celery_options
+
+    app = Celery("test", set_as_current=True)
+    app.conf.update(celery_options(context.settings))
+    return Sweeper(context, app, worker="w@test", queues=["control"])
+
+
+def test_after_a_flush_the_claim_and_the_nudge_come_back(context: Context, model: Model) -> None:
+    with context.database.session() as session:
+        asked, _ = operations.request_download(session, model.id, requested_by="t", request_id=None)
+        session.execute(update(Operation).values(nudged_at=func.now() - timedelta(minutes=1)))
+    context.redis.flushdb()
+    sweeper = _sweeper(context)
+    sweeper.sweep()
+    assert context.redis.get(f"weighbridge:active:{model.id}") == f"download:{asked.id}"
+    assert context.redis.llen("weighbridge:downloads") == 1
+    assert presence.workers(context.redis) == {"control": 1}
+    sweeper.sweep()
+    assert context.redis.llen("weighbridge:downloads") == 1, "one waiting message is enough"
+    sweeper.stop()
+    assert presence.workers(context.redis) == {}
+
+
+def test_a_downloaded_model_whose_file_is_gone_is_marked(
+    context: Context, model: Model, tmp_path: Path
+) -> None:
+    file = tmp_path / "weights"
+    file.write_bytes(b"x")
+    with context.database.session() as session:
+        session.execute(
+            update(Model).values(
+                downloaded=True, download_status=DownloadStatus.DOWNLOADED, local_path=str(file)
+            )
+        )
+    for status in (DownloadStatus.DOWNLOADED, DownloadStatus.NOT_DOWNLOADED):
+        mark_missing(context)
+        with context.database.session() as session:
+            assert session.scalar(select(Model.download_status)) is status
+        file.unlink(missing_ok=True)
+
+
+def test_outworn_idempotency_keys_are_forgotten(context: Context) -> None:
+    with context.database.session() as session:
+        for key, hours in (("old", 25), ("young", 23)):
+            values = {
+                "key": key,
+                "caller": "c",
+                "fingerprint": "f",
+                "created_at": func.now() - timedelta(hours=hours),
+            }
+            session.execute(insert(IdempotencyKey).values(values))
+    forget_outworn_keys(context)
+    with context.database.session() as session:
+        assert session.scalars(select(IdempotencyKey.key)).all() == ["young"]
