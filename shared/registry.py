@@ -135,6 +135,8 @@ def allow_delete(session: Session, model_id: int, *, confirmed: bool) -> Model:
     """
     model = operations.lock_model(session, model_id)
     found = usage(session, model)
+    if found.active_operation is not None:
+        session.expunge(found.active_operation)  # a refusal rolls back, and must still be able to tell of it
     if not found.can_delete:
         raise ModelInUse(usage=found)
     if found.requires_confirmation and not confirmed:

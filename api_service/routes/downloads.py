@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
+from api_service.blueprint import Blueprint
 from api_service.parts import asked_by, parts
 from api_service.replies import announce, announce_cancel, operation_bodies
 from api_service.schemas.errors import ProblemSchema

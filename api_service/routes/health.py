@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from redis.exceptions import RedisError
 
+from api_service.blueprint import Blueprint
 from api_service.parts import parts
 from api_service.schemas.health import HealthSchema, ProbeSchema
 from shared import presence

@@ -3,10 +3,10 @@
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 from sqlalchemy import Select, func, or_, select
 
 from api_service import providers
+from api_service.blueprint import Blueprint
 from api_service.errors import usage_facts
 from api_service.pages import PAGINATION_HEADERS, page_of
 from api_service.parts import asked_by, parts
@@ -84,7 +84,7 @@ def get_model(model_id: int) -> Any:
 
 
 @blueprint.patch("/<int:model_id>")
-@blueprint.arguments(ModelPatchSchema(partial=True))
+@blueprint.arguments(ModelPatchSchema(partial=True), required=False)
 @blueprint.response(200, ModelSchema)
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
 def change_model(fields: dict[str, Any], model_id: int) -> Any:

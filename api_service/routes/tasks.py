@@ -3,9 +3,9 @@
 import uuid
 from typing import Any
 
-from flask_smorest import Blueprint
 from sqlalchemy import select
 
+from api_service.blueprint import Blueprint
 from api_service.pages import PAGINATION_HEADERS, page_of
 from api_service.parts import parts
 from api_service.replies import operation_bodies

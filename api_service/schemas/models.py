@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from api_service.schemas.base import BaseSchema, Secret, Text
+from api_service.schemas.base import BaseSchema, Flag, Secret, Text
 from api_service.schemas.errors import FailureSchema
 from api_service.schemas.operations import OperationSchema
 from shared.hub import parse_repo, revision_problem
@@ -75,7 +75,7 @@ class LocalFields(BaseSchema):
     )
     hf_token = Secret(allow_none=True, metadata={"description": "Stored encrypted, never returned."})
     local_path = Text(most=4096, metadata={"description": "Absolute; only for source=path."})
-    download_now = fields.Boolean(truthy={True}, falsy={False}, load_only=True)
+    download_now = Flag(load_only=True)
 
     @post_load
     def _take_link_apart(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -99,7 +99,7 @@ _OUTSIDE = {"revision": "revision", "model_file": "modelFile"}
 class _CommonFields(BaseSchema):
     name = Text(metadata={"description": "Unique."})
     category = fields.Enum(Category, by_value=True, allow_none=True)
-    is_active = fields.Boolean(truthy={True}, falsy={False})
+    is_active = Flag()
 
 
 class ModelPatchSchema(HostedFields, LocalFields, _CommonFields):

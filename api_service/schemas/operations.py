@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from api_service.schemas.base import MAX_ID, BaseSchema
+from api_service.schemas.base import MAX_ID, BaseSchema, Instant
 from api_service.schemas.errors import FailureSchema
 from shared.progress import Progress
 from shared.tables import DownloadStatus, Operation, OperationKind, OperationStatus
@@ -55,7 +55,7 @@ class OperationQuery(BaseSchema):
     model_id = fields.Integer(validate=validate.Range(min=1, max=MAX_ID))
     kind = fields.Enum(OperationKind, by_value=True)
     status = fields.Enum(OperationStatus, by_value=True)
-    since = fields.AwareDateTime(metadata={"description": "Asked for at this time or later (RFC 3339)."})
+    since = Instant(metadata={"description": "Asked for at this time or later (RFC 3339)."})
     sort = fields.String(load_default="-createdAt", validate=validate.OneOf(["createdAt", "-createdAt"]))
 
 

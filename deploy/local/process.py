@@ -57,6 +57,7 @@ class Child:
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20), init=False)
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
     _reader: threading.Thread | None = field(default=None, init=False)
+    _is_asked: bool = field(default=False, init=False)
     _is_stopped: bool = field(default=False, init=False)
 
     def start(self) -> None:
@@ -109,11 +110,17 @@ class Child:
         if not self._process or self._is_stopped:
             return
         if self.exit_code is None and not hurry():
-            self._process.send_signal(self.stop_signal)
+            self.ask_to_stop()
             self.wait(self.grace_seconds, hurry=hurry)
         _kill_group(self._process.pid)
         self._process.wait()
         self._finish()
+
+    def ask_to_stop(self) -> None:
+        """Send its stop signal, but once only: to some programs a second one means "at once"."""
+        if self._process and not self._is_asked:
+            self._process.send_signal(self.stop_signal)
+        self._is_asked = True
 
     def _finish(self) -> None:
         self._is_stopped = True  # from here on the id may belong to somebody else
@@ -128,7 +135,7 @@ class Child:
         with self._process.stdout as lines:
             for line in lines:
                 self.last_lines.append(line.rstrip("\n"))
-                if self.emit:
+                if self.emit and line.strip():
                     self.emit(line.rstrip("\n"))
 
 

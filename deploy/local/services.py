@@ -12,13 +12,17 @@ from shared.settings import Settings
 
 @dataclass(frozen=True)
 class Service:
-    """One program. With `ready` the next one waits for it; one that `runs_once` must end with code 0."""
+    """One program. With `ready` the next one waits for it; one that `runs_once` must end with code 0.
+
+    `stops_alongside`: at the same time as the one before it, not before it.
+    """
 
     name: str
     argv: Sequence[str]
     grace_seconds: float = 10
     ready: Callable[[], bool] | None = None
     runs_once: bool = False
+    stops_alongside: bool = False
     announcement: str = ""
 
 
@@ -42,7 +46,7 @@ def default_services(settings: Settings) -> list[Service]:
         ),
         Service("downloads", _celery(python, settings, "downloads", settings.download_concurrency)),
         # A pool of its own, so that a cancel never waits behind downloads.
-        Service("control", _celery(python, settings, "control", 2)),
+        Service("control", _celery(python, settings, "control", 2), stops_alongside=True),
     ]
 
 

@@ -63,7 +63,7 @@ class Supervisor:
         """Start a service and wait until it is ready, or, if it runs only once, has ended well."""
         self.check()
         child = self.child_of(service, environment)
-        self._stoppers.append(lambda: child.stop(hurry=self._in_a_hurry))
+        self._stoppers.append(self._stopper(service, child))
         child.start()
         if service.runs_once:
             self._wait_for_end(child)
@@ -96,6 +96,16 @@ class Supervisor:
         for child in self._watched:
             if child.exit_code is not None:
                 raise ChildDied(child)
+
+    def _stopper(self, service: Service, child: Child) -> Callable[[], None]:
+        before = self._watched[-1] if service.stops_alongside and self._watched else None
+
+        def stop() -> None:
+            if before:
+                before.ask_to_stop()
+            child.stop(hurry=self._in_a_hurry)
+
+        return stop
 
     def _wait_until_ready(self, child: Child, ready: Callable[[], bool]) -> None:
         def is_ready() -> bool:

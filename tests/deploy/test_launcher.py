@@ -127,6 +127,15 @@ def test_a_signal_stops_the_services_in_reverse_and_ends_with_0(stack: Stack, nu
     assert "Traceback" not in stack.errors.read_text()
 
 
+def test_services_that_stop_alongside_do_not_wait_for_each_other(stack: Stack) -> None:
+    last = stack.service("control", IS_STUBBORN, grace_seconds=1, stops_alongside=True)
+    launcher = stack.launch_until_ready(stack.service("api"), stack.service("downloads"), last)
+    launcher.terminate()
+    wait_for(lambda: [name for name, _ in stack.noted("stop")] == ["downloads"], seconds=0.8)
+    assert launcher.wait(10) == 0
+    assert [name for name, _ in stack.noted("stop")] == ["downloads", "api"]
+
+
 def test_ready_is_said_exactly_and_every_line_has_its_services_name(stack: Stack) -> None:
     launcher = stack.launch_until_ready(stack.service("api"), stack.service("downloads"))
     wait_for(lambda: stack.output.read_text().count("hello") == 2)

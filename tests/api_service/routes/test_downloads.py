@@ -147,7 +147,9 @@ def test_the_history_is_filtered_and_paged(api: Api) -> None:
     assert len(api.get(f"/api/operations?modelId={model['id']}").json) == 1
     assert len(api.get("/api/operations?status=pending&kind=download").json) == 1
     assert api.get("/api/operations?since=2999-01-01T00:00:00Z").json == []
-    assert api.get("/api/operations?since=yesterday").status_code == 422
+    for nonsense in ("yesterday", "2026-01-01T00:00:00", "0001-01-01T00:00:00%2B14:00"):
+        assert api.get(f"/api/operations?since={nonsense}").status_code == 422
+    assert len(api.get("/api/operations?since=0038-12-02T20:22:40-16:02").json) == 2
 
 
 def test_an_unknown_operation_is_not_found(api: Api) -> None:

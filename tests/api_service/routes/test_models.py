@@ -103,6 +103,7 @@ BAD_BODIES: list[tuple[dict[str, Any], str]] = [
     (LOCAL | {"name": "x" * 256}, "name"),
     (LOCAL | {"isActive": "yes"}, "isActive"),
     (LOCAL | {"downloadNow": "true"}, "downloadNow"),
+    (LOCAL | {"downloadNow": 1}, "downloadNow"),
     (LOCAL | {"category": "painting"}, "category"),
     (LOCAL | {"type": "cloud"}, "type"),
     (LOCAL | {"modelFile": "../secret.gguf"}, "modelFile"),
@@ -297,6 +298,27 @@ def test_deleting_a_default_model_wants_a_confirmation(api: Api, database: Datab
     assert (usage["isDefault"], usage["requiresConfirmation"], usage["canDelete"]) == (True, True, True)
     assert len(usage["warnings"]) == 1
     assert api.delete(f"/api/models/{model['id']}?confirm=true").status_code == 204
+
+
+def test_the_confirmation_tells_of_a_download_that_is_active(api: Api, database: Database) -> None:
+    model = api.post("/api/models", LOCAL | {"downloadNow": True}).json
+    with database.session() as session:
+        session.execute(text("update models set is_default = true"))
+    refused = api.delete(f"/api/models/{model['id']}")
+    assert (refused.status_code, refused.json["code"]) == (409, "CONFIRMATION_REQUIRED")
+    assert refused.json["activeOperation"]["taskId"] == model["activeOperation"]["taskId"]
+    assert api.delete(f"/api/models/{model['id']}?confirm=true").json["code"] == "OPERATION_CONFLICT"
+
+
+@pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded", "text/plain"])
+def test_a_body_is_json_whatever_its_header_says(api: Api, content_type: str | None) -> None:
+    created = api.call("POST", "/api/models", data=json.dumps(LOCAL), content_type=content_type)
+    assert created.status_code == 201
+    path = f"/api/models/{created.json['id']}"
+    assert api.call("PATCH", path, data=b'{"name": "New"}', content_type=content_type).json["name"] == "New"
+    assert (
+        api.call("PATCH", path, data=b"name=New", content_type=content_type).json["code"] == "MALFORMED_JSON"
+    )
 
 
 def test_a_local_path_is_downloaded_at_once_and_never_deleted(api: Api, settings: Settings) -> None:
