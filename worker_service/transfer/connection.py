@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import http.client
+import io
 import os
 import select
 import socket
@@ -64,6 +65,7 @@ class Body:
         self._wire = wire
         self._response = response
         self._url = url
+        self._early = io.DEFAULT_BUFFER_SIZE  # bytes that may have come with the head
         self._is_counted = response.length is not None and not response.chunked
 
     def read_into(self, view: memoryview) -> int:
@@ -72,13 +74,22 @@ class Body:
         Raises Retry if the connection breaks or stalls, TransferStopped if it was cut.
         """
         try:
-            # One receive, not a full view: bytes count as soon as they are here, however slow the line.
-            count = self._response.fp.readinto1(view) if self._is_counted else self._response.readinto(view)
+            count = self._receive(view) if self._is_counted else self._response.readinto(view)
         except _NETWORK_ERRORS as error:
             raise self._wire.broken(error, self._url) from None
         if not count:
             self._wire.halt.check()
         return count
+
+    def _receive(self, view: memoryview) -> int:
+        """One receive, not a full view: bytes count as soon as they are here, however slow the line."""
+        if self._early <= 0:
+            return self._response.fp.readinto1(view)
+        # readinto1 keeps what came with the head back until more comes; read1 does not, but it copies.
+        early = self._response.fp.read1(min(len(view), self._early))
+        view[: len(early)] = early
+        self._early -= len(early)
+        return len(early)
 
     def finish(self) -> None:
         """All expected bytes were read; Retry if more come."""

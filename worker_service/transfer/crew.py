@@ -55,16 +55,17 @@ class Crew:
         """Stop every thread and wait for its end; one that looks a name up ends later, touching nothing."""
         self._site.halt.pull()
         self._site.queue.wake()
-        while alive := [wire for wire in self._wires() if not wire.is_resolving.is_set()]:
+        while alive := self._fetching():
             # All of them each time: one may wait for another, and one may have made a new connection.
-            for wire in alive:
+            for _, wire in alive:
                 wire.cut()
-            time.sleep(0.002)
+            alive[0][0].join(0.002)
         for watcher in tuple(self._watchers):
             watcher.join()
 
-    def _wires(self) -> list[Wire]:
-        return [fetcher.wire for thread, fetcher in self._fetchers if thread.is_alive()]
+    def _fetching(self) -> list[tuple[threading.Thread, Wire]]:
+        living = ((thread, fetcher.wire) for thread, fetcher in self._fetchers if thread.is_alive())
+        return [(thread, wire) for thread, wire in living if not wire.is_resolving.is_set()]
 
     def _start(self, work: Callable[[], None], *, name: str) -> threading.Thread:
         thread = threading.Thread(target=self._guard, args=(work,), name=f"transfer-{name}", daemon=True)
