@@ -34,7 +34,9 @@ def set_up(settings: Settings, service: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
     # One line for each request to the Hub or a provider is noise, and URLs may be signed.
-    for chatty in ("httpx", "httpx2", "httpcore2", "urllib3", "filelock", "openai"):
+    # Celery says of each task that it came and went; our own lines say what it did.
+    celery = ("celery.worker.strategy", "celery.app.trace")
+    for chatty in ("httpx", "httpx2", "httpcore2", "urllib3", "filelock", "openai", *celery):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -77,9 +77,15 @@ def request_download(
     active = unfinished(session, model_id)
     if active is None and model.downloaded:
         return _already_done(session, model, requested_by), Requested.DONE
+    last = latest_download(session, model_id)
     operation, outcome = _request(session, model, OperationKind.DOWNLOAD, active, requested_by, request_id)
     if outcome is Requested.CREATED:
         model.download_status, model.error = DownloadStatus.PENDING, None
+        if last is not None:
+            # What an earlier download left is still there, and the bar begins where it stopped.
+            operation.bytes_done, operation.bytes_total = last.bytes_done, last.bytes_total
+            session.flush()
+            session.refresh(operation)
     return operation, outcome
 
 

@@ -31,9 +31,11 @@ class OperationSchema(BaseSchema):
         metadata={"description": "Under a model one of its download words, under a task one of its states."}
     )
     phase = fields.String(allow_none=True)
-    bytes_downloaded = fields.Integer()
+    bytes_downloaded = fields.Integer(metadata={"description": "On the volume, whoever brought them."})
     bytes_total = fields.Integer(allow_none=True, metadata={"description": "null while resolving."})
-    bytes_reused = fields.Integer()
+    bytes_reused = fields.Integer(
+        metadata={"description": "Were there before this attempt and are not fetched again."}
+    )
     percent = fields.Float()
     speed_bytes_per_second = fields.Integer()
     eta_seconds = fields.Integer(allow_none=True)

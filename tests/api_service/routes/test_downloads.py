@@ -1,8 +1,11 @@
 from typing import Any
 
+from sqlalchemy import update
+
 from shared import attempts, claims, operations, progress
 from shared.database import Database
 from shared.progress import Progress
+from shared.tables import Operation
 from tests.conftest import HOSTED, LOCAL, Api
 
 PROGRESS_KEYS = {
@@ -101,6 +104,20 @@ def test_a_canceled_download_is_asked_for_anew(api: Api) -> None:
     second = api.post(f"/api/models/{model['id']}/download")
     assert second.status_code == 202
     assert second.json["taskId"] != first["taskId"]
+
+
+def test_a_new_download_begins_where_the_last_one_stopped(api: Api, database: Database) -> None:
+    model = api.post("/api/models", LOCAL | {"downloadNow": True}).json
+    with database.session() as session:
+        session.execute(update(Operation).values(bytes_done=40, bytes_total=100, files_total=1))
+    api.post(f"/api/models/{model['id']}/cancel-download")
+    again = api.post(f"/api/models/{model['id']}/download").json
+    assert (again["status"], again["bytesDownloaded"], again["bytesTotal"], again["percent"]) == (
+        "pending",
+        40,
+        100,
+        40.0,
+    )
 
 
 def test_the_live_progress_of_a_running_download_is_shown(api: Api, database: Database, redis: Any) -> None:

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_runs_cover_a_file_once_and_shrink_towards_its_end(queue: WorkQueue, job
     lengths = [end - start for start, end in spans]
     assert spans[0][0] == 0
     assert spans[-1][1] == job.file.size
-    assert all(first[1] == second[0] for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first[1] == second[0] for first, second in itertools.pairwise(spans))
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[0] > lengths[-1] == PIECE
 
@@ -58,7 +59,7 @@ def test_what_a_run_left_is_handed_out_again(queue: WorkQueue, job: Job) -> None
     while job.gaps:
         runs.append(take(queue))
     write(runs[0], 1000)
-    assert not any([queue.finish(run) for run in runs])
+    assert not any(queue.finish(run) for run in runs)
     assert take(queue).position == 1000
 
 
