@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = _setting(
         "WEIGHBRIDGE_ADMIN_TOKEN",
         None,
-        "Admin bearer token of 16 characters or more; empty: the file admin-token in the data dir.",
+        "Admin bearer token; empty: the file admin-token in the data dir.",
     )
     download_concurrency: int = _setting(
         "WEIGHBRIDGE_DOWNLOAD_CONCURRENCY", 2, "Downloads at a time in one worker.", ge=1, le=64
@@ -165,13 +165,6 @@ class Settings(BaseSettings):
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis://, rediss:// or unix://")
-        return value
-
-    @field_validator("admin_token")
-    @classmethod
-    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and len(value.get_secret_value()) < 16:
-            raise ValueError("must have 16 characters or more")
         return value
 
     @field_validator("secret_keys")

@@ -72,7 +72,8 @@ def create_model(fields: dict[str, Any]) -> Any:
             operation, _created = operations.request_download(session, model.id, **asked_by())
     announce(operation)
     with here.database.session() as session:
-        return model_body(session, registry.get(session, model.id))
+        body = model_body(session, registry.get(session, model.id))
+    return body, {"Location": f"/api/models/{model.id}"}
 
 
 @blueprint.get("/<int:model_id>")

@@ -41,7 +41,7 @@ class HostedFields(BaseSchema):
     """What a hosted model is reached with."""
 
     provider = fields.Enum(Provider, by_value=True)
-    base_url = Text(most=2048, checks=[_web_address])
+    base_url = Text(most=2048, checks=[_web_address], allow_none=True)
     api_key = Secret(allow_none=True, metadata={"description": "Stored encrypted, never returned."})
     api_version = Text(
         most=64, allow_none=True, checks=[validate.Regexp(r"^[A-Za-z0-9.-]+$", error="Is like `2024-10-21`.")]
@@ -60,7 +60,7 @@ class LocalFields(BaseSchema):
         most=2048,
         metadata={"description": "owner/name, or a full Hub URL or file link, which is taken apart."},
     )
-    revision = Text(checks=[_revision])
+    revision = Text(checks=[_revision], allow_none=True, metadata={"description": "null: main."})
     model_file = Text(
         most=1024,
         allow_none=True,
@@ -78,7 +78,9 @@ class LocalFields(BaseSchema):
     download_now = Flag(load_only=True)
 
     @post_load
-    def _take_link_apart(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _take_apart(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if data.get("revision", "") is None:
+            data["revision"] = "main"
         if not data.get("hf_repo"):
             return data
         try:

@@ -13,7 +13,6 @@ def test_every_wrong_setting_is_reported_at_once_without_its_value(monkeypatch: 
         "PORT": "canary",
         "HF_ENDPOINT": "ftp://canary",
         "WEIGHBRIDGE_SECRET_KEYS": "canary",
-        "WEIGHBRIDGE_ADMIN_TOKEN": "canary",
         "DATABASE_URL": "mysql://canary",
         "REDIS_URL": "http://canary",
         "WEIGHBRIDGE_LOCAL_PATH_ROOTS": "canary/relative",

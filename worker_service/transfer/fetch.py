@@ -53,12 +53,13 @@ class Fetcher:
         self._site = site
         self._opened = opened
         self._fetched = fetched
-        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._buffer = memoryview(b"")
         self.wire = Wire(timeout=site.patience.read_timeout, halt=site.halt)
         self.current: Job | None = None
 
     def run(self) -> None:
         """Work; raises the domain's errors, OSError of the volume, or TransferStopped."""
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
         try:
             while work := self._site.queue.take():
                 if isinstance(work, Job):
@@ -67,6 +68,8 @@ class Fetcher:
                     self._fetch(work)
         finally:
             self.wire.close()
+            # The transfer's objects refer to each other in circles; this must not wait for the collector.
+            self._buffer = memoryview(b"")
 
     def _open(self, job: Job) -> None:
         site = self._site

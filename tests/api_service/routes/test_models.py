@@ -47,6 +47,7 @@ MODEL_KEYS = {
 def test_a_hosted_model_is_registered_and_its_key_never_comes_back(api: Api, database: Database) -> None:
     created = api.post("/api/models", HOSTED)
     assert created.status_code == 201
+    assert created.headers["Location"] == f"/api/models/{created.json['id']}"
     model = created.json
     assert set(model) >= MODEL_KEYS
     assert (model["hasApiKey"], model["downloaded"], model["downloadStatus"]) == (True, None, None)
@@ -67,6 +68,13 @@ def test_a_local_model_is_registered_and_waits_to_be_downloaded(api: Api) -> Non
     )
     assert model["metadata"]["tags"] == []
     assert model["runtime"]["status"] == "unloaded"
+
+
+def test_what_is_null_is_as_if_it_were_not_given(api: Api) -> None:
+    local = api.post("/api/models", LOCAL | {"revision": None, "category": None, "hfToken": None}).json
+    assert (local["revision"], local["hasHfToken"]) == ("main", False)
+    hosted = api.post("/api/models", HOSTED | {"baseUrl": None, "apiKey": None, "deployment": None}).json
+    assert (hosted["baseUrl"], hosted["hasApiKey"]) == ("https://api.openai.com/v1", False)
 
 
 @pytest.mark.parametrize(
