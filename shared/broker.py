@@ -1,9 +1,32 @@
-"""The Celery options that both services share: where the broker is and how long anybody waits for it."""
+"""The broker as both services use it: where it is, how long anybody waits for it, and how a bell is rung."""
 
 from typing import Any
 
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from shared.operations import Nudge
 from shared.redis_client import SOCKET_TIMEOUT
 from shared.settings import Settings
+from shared.task_names import TASK_QUEUES
+
+log = structlog.get_logger(__name__)
+
+
+def ring(app: Celery, nudge: Nudge) -> bool:
+    """Send the nudge's task, with nothing but the operation's id, after the commit.
+
+    False when the broker is away: the row says what to do, and a sweep will ring instead.
+    """
+    operation_id = str(nudge.operation.id)
+    queue = TASK_QUEUES[nudge.task]
+    try:
+        app.send_task(nudge.task, args=[operation_id], task_id=operation_id, queue=queue, retry=False)
+    except OperationalError as error:
+        log.warning("nudge lost", operation=operation_id, task=str(nudge.task), error=type(error).__name__)
+        return False
+    return True
 
 
 def celery_options(settings: Settings) -> dict[str, Any]:

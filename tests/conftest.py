@@ -24,6 +24,7 @@ from deploy.local.valkey import EmbeddedValkey
 from shared.database import Database
 from shared.redis_client import connect
 from shared.settings import Settings, setting_names
+from shared.tables import DownloadStatus, Model, ModelSource, ModelType
 
 ROOT = Path(__file__).parent.parent
 ADMIN_TOKEN = "wb_test-admin-token-000000000000"
@@ -122,6 +123,22 @@ def redis(settings: Settings) -> Iterator[Any]:
     client.flushdb()
     yield client
     client.close()
+
+
+def local_model(database: Database) -> Model:
+    """A local model in the register, as a registration leaves it."""
+    with database.session() as session:
+        model = Model(
+            name="m",
+            type=ModelType.LOCAL,
+            source=ModelSource.HUGGINGFACE,
+            hf_repo="a/b",
+            revision="main",
+            download_status=DownloadStatus.NOT_DOWNLOADED,
+            downloaded=False,
+        )
+        session.add(model)
+    return model
 
 
 class Api:

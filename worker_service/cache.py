@@ -7,18 +7,17 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub.file_download import repo_folder_name
 
 from shared.errors import CachePermissionDenied
+from worker_service.manifests import ManifestJson, oids
+from worker_service.transfer import purge_partials
 
 
-def remove(
-    cache_dir: Path, repo: str, manifest: Mapping[str, Any], needed: Sequence[Mapping[str, Any]]
-) -> int:
+def remove(cache_dir: Path, repo: str, manifest: ManifestJson, needed: Sequence[ManifestJson]) -> int:
     """Remove the files of a manifest, but for those that the `needed` manifests name; bytes freed.
 
     A blob goes when no snapshot of the repository points to it any more; the repository's folder goes with
@@ -31,9 +30,31 @@ def remove(
         _refuse_links(folder)
         _unlink_snapshot(folder, manifest, needed)
         _drop_refs(folder)
-        freed = _drop_blobs(folder, [file["oid"] for file in manifest["files"]])
-        if not any((folder / "snapshots").glob("*")):
+        freed = _drop_blobs(folder, oids([manifest]) - oids(needed))
+        if not needed and not any((folder / "snapshots").glob("*")):
             freed += _drop_folder(cache_dir, folder)
+    except OSError as error:
+        raise CachePermissionDenied(f"{cache_dir} can't be changed: {error.strerror}.") from error
+    return freed
+
+
+def drop_unfinished(
+    cache_dir: Path, repo: str, asked: Sequence[ManifestJson], needed: Sequence[ManifestJson]
+) -> int:
+    """Drop what unfinished downloads left: half files, and blobs that no snapshot names; bytes freed.
+
+    What the `needed` manifests name stays, and so does what a running download holds.
+    Raises CachePermissionDenied.
+    """
+    unneeded = oids(asked) - oids(needed)
+    folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
+    try:
+        freed = purge_partials(cache_dir, unneeded)
+        if _is_real_folder(folder):
+            _refuse_links(folder)
+            freed += _drop_blobs(folder, unneeded)
+            if not needed and not any((folder / "snapshots").glob("*")):
+                freed += _drop_folder(cache_dir, folder)
     except OSError as error:
         raise CachePermissionDenied(f"{cache_dir} can't be changed: {error.strerror}.") from error
     return freed
@@ -48,7 +69,7 @@ def _refuse_links(folder: Path) -> None:
             )
 
 
-def _unlink_snapshot(folder: Path, manifest: Mapping[str, Any], needed: Sequence[Mapping[str, Any]]) -> None:
+def _unlink_snapshot(folder: Path, manifest: ManifestJson, needed: Sequence[ManifestJson]) -> None:
     commit = manifest["commit"]
     kept = {file["path"] for other in needed if other["commit"] == commit for file in other["files"]}
     snapshot = folder / "snapshots" / commit
@@ -84,10 +105,10 @@ def _drop_refs(folder: Path) -> None:
     _drop_empty_folders(folder / "refs")
 
 
-def _drop_blobs(folder: Path, oids: Sequence[str]) -> int:
+def _drop_blobs(folder: Path, unneeded: set[str]) -> int:
     used = set(_blobs_in_use(folder / "snapshots"))
     freed = 0
-    for oid in set(oids) - used:
+    for oid in unneeded - used:
         blob = folder / "blobs" / oid
         if os.path.lexists(blob):
             freed += blob.lstat().st_size

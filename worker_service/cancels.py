@@ -1,4 +1,4 @@
-"""Carry out a cancel: raise the flag for a running operation, drop the partial bytes of an ended one."""
+"""Carry out a cancel: raise the flag for a running operation, drop the bytes of an ended one."""
 
 import uuid
 
@@ -6,9 +6,10 @@ import structlog
 
 from shared import attempts, operations, progress
 from shared.errors import OperationNotFound
-from shared.tables import UNFINISHED, OperationStatus
+from shared.tables import UNFINISHED, Model, Operation, OperationStatus
+from worker_service import cache
 from worker_service.context import Context
-from worker_service.transfer import purge_partials
+from worker_service.manifests import asked_for, needed_by_others
 
 log = structlog.get_logger(__name__)
 
@@ -18,17 +19,22 @@ def carry_out_cancel(context: Context, operation_id: uuid.UUID) -> None:
     try:
         with context.database.session() as session:
             operation = operations.get(session, operation_id)
-            manifest = operation.manifest
     except OperationNotFound:
         return
     if operation.status is OperationStatus.RUNNING and operation.cancel_requested_at is not None:
         progress.ask_to_cancel(context.redis, operation_id)
-    if operation.purge_requested_at is None or operation.status in UNFINISHED:
-        return
-    oids = [file["oid"] for file in manifest["files"]] if manifest else []
-    freed = purge_partials(context.settings.cache_dir, oids)
+    if operation.purge_requested_at is not None and operation.status not in UNFINISHED:
+        _purge(context, operation)
+
+
+def _purge(context: Context, operation: Operation) -> None:
+    freed = 0
     with context.database.session() as session:
-        attempts.purged(session, operation_id)
-    log.info(
-        "partial bytes dropped", operation=str(operation_id), bytes=freed, request_id=operation.request_id
-    )
+        model = session.get(Model, operation.model_id)
+        # A newer download of the model goes on from these bytes.
+        wanted = model is not None and (model.downloaded or operations.unfinished(session, model.id))
+        if model is not None and model.hf_repo and not wanted:
+            asked, needed = asked_for(session, model.id), needed_by_others(session, model)
+            freed = cache.drop_unfinished(context.settings.cache_dir, model.hf_repo, asked, needed)
+        attempts.purged(session, operation.id)
+    log.info("kept bytes dropped", operation=str(operation.id), bytes=freed, request_id=operation.request_id)

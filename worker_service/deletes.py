@@ -1,22 +1,19 @@
 """Carry out a delete: the files go first, inside the cache root, and the row goes last."""
 
 import uuid
-from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from shared import attempts, claims
 from shared.attempts import OperationLost
 from shared.errors import WeighbridgeError
 from shared.progress import Progress
-from shared.tables import Model, Operation, OperationKind
+from shared.tables import Model, Operation
 from worker_service import cache
 from worker_service.attempt import Attempt, Stop
 from worker_service.context import Context
-from worker_service.transfer import purge_partials
+from worker_service.manifests import asked_for, needed_by_others
 
 log = structlog.get_logger(__name__)
 
@@ -56,38 +53,16 @@ def _attempt(context: Context, operation: Operation) -> None:
 
 
 def _remove(context: Context, operation: Operation) -> int:
+    cache_dir = context.settings.cache_dir
     with context.database.session() as session:
         attempts.files_go(session, operation.id, operation.attempt)
         model = session.get(Model, operation.model_id)
         if model is None or not model.hf_repo:
             return 0
         repo, manifest = model.hf_repo, model.manifest
-        needed, partial = _still_needed(session, model), _partial_oids(session, model)
-    freed = cache.remove(context.settings.cache_dir, repo, manifest, needed) if manifest else 0
-    return freed + purge_partials(context.settings.cache_dir, partial)
-
-
-def _still_needed(session: Session, model: Model) -> list[dict[str, Any]]:
-    """The manifests of the other downloaded models of the same repository."""
-    others = select(Model.manifest).where(
-        Model.hf_repo == model.hf_repo,
-        Model.id != model.id,
-        Model.downloaded.is_(True),
-        Model.manifest.is_not(None),
-    )
-    return [manifest for manifest in session.scalars(others) if manifest]
-
-
-def _partial_oids(session: Session, model: Model) -> list[str]:
-    """Every blob that a download of this model may have left half done."""
-    asked = select(Operation.manifest).where(
-        Operation.model_id == model.id,
-        Operation.kind == OperationKind.DOWNLOAD,
-        Operation.manifest.is_not(None),
-    )
-    return sorted(
-        {file["oid"] for manifest in session.scalars(asked) if manifest for file in manifest["files"]}
-    )
+        asked, needed = asked_for(session, model.id), needed_by_others(session, model)
+    freed = cache.remove(cache_dir, repo, manifest, needed) if manifest else 0
+    return freed + cache.drop_unfinished(cache_dir, repo, asked, needed)
 
 
 def _failed(context: Context, operation: Operation, error: WeighbridgeError) -> None:

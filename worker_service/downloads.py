@@ -5,15 +5,16 @@ import uuid
 from typing import Any
 
 import structlog
+from celery import current_app
 from redis.exceptions import RedisError
 
 from shared import attempts, claims, operations, progress
 from shared.attempts import OperationLost
+from shared.broker import ring
 from shared.errors import DownloadFailed, ModelNotFound, WeighbridgeError
 from shared.hub import RemoteFile
 from shared.progress import Progress
 from shared.tables import Model, Operation
-from worker_service import nudges
 from worker_service.attempt import Attempt, AttemptStopped, Stop
 from worker_service.context import Context
 from worker_service.transfer import Manifest, Transfer, TransferStopped, freeze, snapshot_path
@@ -171,7 +172,9 @@ def _stopped(context: Context, attempt: Attempt) -> None:
         end(session, operation.id, operation.attempt, progress=seen)
         after = operations.get(session, operation.id)
     log.info("download stopped", why=str(attempt.stop), bytes=seen.bytes_done)
-    nudges.ring(operations.nudge_after_stop(after))
+    nudge = operations.nudge_after_stop(after)
+    if nudge is not None:
+        ring(current_app, nudge)
 
 
 def _failed(context: Context, attempt: Attempt, error: WeighbridgeError) -> None:

@@ -10,10 +10,11 @@ from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
 from shared import claims, presence, sweep
+from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
-from worker_service import cache, nudges
+from worker_service import cache
 from worker_service.context import Context
 
 # Seconds between looks for downloaded models whose files are gone, and for outworn idempotency keys.
@@ -72,7 +73,7 @@ class Sweeper:
         claims.renew(redis, found.unfinished)
         for nudge in found.nudges:
             log.info("nudged again", operation=str(nudge.operation.id), task=str(nudge.task))
-        nudges.ring(*found.nudges)
+            ring(self._app, nudge)
         if time.monotonic() - self._looked_at_files > LOOK_AT_FILES:
             self._looked_at_files = time.monotonic()
             forget_outworn_keys(self._context)

@@ -73,3 +73,10 @@ class Secret(Text):
 def _is_token(text: str) -> None:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValidationError("Must be printable ASCII without spaces.")
+
+
+class PageQuery(BaseSchema):
+    """Which page of a list."""
+
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000_000))
+    page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=500))

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from api_service.schemas.base import BaseSchema, Flag, Secret, Text
+from api_service.parts import parts
+from api_service.schemas.base import BaseSchema, Flag, PageQuery, Secret, Text
 from api_service.schemas.errors import FailureSchema
 from api_service.schemas.operations import OperationSchema
 from shared.hub import parse_repo, revision_problem
@@ -84,7 +85,7 @@ class LocalFields(BaseSchema):
         if not data.get("hf_repo"):
             return data
         try:
-            found = parse_repo(data["hf_repo"])
+            found = parse_repo(data["hf_repo"], endpoint=parts().settings.hf_endpoint)
         except ValueError as error:
             raise ValidationError(str(error), "hfRepo") from None
         for name, value in (("revision", found.revision), ("model_file", found.filename)):
@@ -205,13 +206,6 @@ class ModelSchema(BaseSchema):
     active_operation = fields.Nested(OperationSchema, allow_none=True)
     metadata = fields.Nested(ModelFactsSchema, allow_none=True)
     runtime = fields.Nested(RuntimeSchema, allow_none=True)
-
-
-class PageQuery(BaseSchema):
-    """Which page of a list."""
-
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000_000))
-    page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=500))
 
 
 MODEL_SORTS = (

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from api_service.schemas.base import MAX_ID, BaseSchema, Instant
+from api_service.schemas.base import MAX_ID, BaseSchema, Instant, PageQuery
 from api_service.schemas.errors import FailureSchema
 from shared.progress import Progress
 from shared.tables import DownloadStatus, Operation, OperationKind, OperationStatus
@@ -49,11 +49,9 @@ class OperationSchema(BaseSchema):
     error = fields.Nested(FailureSchema, allow_none=True)
 
 
-class OperationQuery(BaseSchema):
+class OperationQuery(PageQuery):
     """Filters of the history."""
 
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000_000))
-    page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=500))
     model_id = fields.Integer(validate=validate.Range(min=1, max=MAX_ID))
     kind = fields.Enum(OperationKind, by_value=True)
     status = fields.Enum(OperationStatus, by_value=True)

@@ -11,13 +11,14 @@ import sys
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import psycopg2
 
 from deploy.local.accounts import Account, account_for, make_folder, usable_programs
-from deploy.local.process import CannotStart, Child, Emit, Hurry, is_running, no_hurry, wait_until
+from deploy.local.process import CannotStart, Child, Emit, is_running, wait_until
+from deploy.local.server import EmbeddedServer
 from deploy.local.sockets import socket_folder
 
 _NAME = "weighbridge"
@@ -51,16 +52,15 @@ _SETTINGS = {
 _FOR_TESTS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(EmbeddedServer):
     """The server of one data dir. `durable=False` gives up safety at a power loss for speed: tests only."""
 
     def __init__(self, data_dir: Path, *, durable: bool = True, emit: Emit | None = None) -> None:
         self.data_dir = Path(data_dir).absolute()
         self.folder = self.data_dir / "postgres"
-        self.child: Child | None = None
-        self._durable, self._emit = durable, emit
+        super().__init__(emit=emit)
+        self._durable = durable
         self._account: Account | None = None
-        self._socket_folder: Path | None = None
 
     @property
     def url(self) -> str:
@@ -71,29 +71,6 @@ class EmbeddedPostgres:
     def is_new(self) -> bool:
         """Whether start() will have to make the database first."""
         return not (self.folder / "PG_VERSION").exists()
-
-    def start(self) -> None:
-        """Start the server, at the first time make its files; return when it answers."""
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self, *, hurry: Hurry = no_hurry) -> None:
-        """Stop it: sessions are cut, everything is written down."""
-        if self.child:
-            self.child.emit = None
-            self.child.stop(hurry=hurry)
-        if self._socket_folder:
-            shutil.rmtree(self._socket_folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _start(self) -> None:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -106,7 +83,7 @@ class EmbeddedPostgres:
         self.child = self._child(programs)
         self._start_child(self.child)
         self._make_database()
-        self.child.emit = self._emit  # its words while starting are noise unless it fails
+        self.child.emit = self._emit
 
     def _make_files(self, programs: Path) -> None:
         """initdb in a folder beside the real one, so that an interrupted one leaves nothing half made."""

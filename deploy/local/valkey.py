@@ -4,21 +4,20 @@ Only its program: its Python layer switches the append-only file off and ends by
 """
 
 import platform
-import shutil
 import socket
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
 from urllib.parse import quote
 
-from deploy.local.process import CannotStart, Child, Emit, Hurry, no_hurry, wait_until
+from deploy.local.process import CannotStart, Child, Emit, wait_until
+from deploy.local.server import EmbeddedServer
 from deploy.local.sockets import socket_folder
 
 _START_SECONDS = 60  # it reads its append-only file first
 
 
-class EmbeddedValkey:
+class EmbeddedValkey(EmbeddedServer):
     """The server of one data dir. For tests: `durable=False` writes nothing down, `port` adds 127.0.0.1."""
 
     def __init__(
@@ -27,14 +26,12 @@ class EmbeddedValkey:
         self.data_dir = Path(data_dir).absolute()
         self.folder = self.data_dir / "valkey"
         self.port = port
-        self.child: Child | None = None
-        self._durable, self._emit = durable, emit
-        self._socket: Path | None = None
+        super().__init__(emit=emit)
+        self._durable = durable
 
     @property
     def url(self) -> str:
         """unix:// by the socket, or redis:// where a port was asked for. Only after start()."""
-        assert self._socket, "Valkey was not started"
         return f"redis://127.0.0.1:{self.port}/0" if self.port else f"unix://{quote(str(self._socket))}?db=0"
 
     @property
@@ -42,32 +39,14 @@ class EmbeddedValkey:
         """Whether start() finds nothing from earlier."""
         return not self.folder.exists()
 
-    def start(self) -> None:
-        """Start the server; return when it answers."""
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self, *, hurry: Hurry = no_hurry) -> None:
-        """Stop it; what it holds is on disk when this returns."""
-        if self.child:
-            self.child.emit = None
-            self.child.stop(hurry=hurry)
-        if self._socket:
-            shutil.rmtree(self._socket.parent, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    @property
+    def _socket(self) -> Path:
+        assert self._socket_folder, "Valkey was not started"
+        return self._socket_folder / "valkey.sock"
 
     def _start(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._socket = socket_folder(self.data_dir, "vk") / "valkey.sock"
+        self._socket_folder = socket_folder(self.data_dir, "vk")
         configuration = self.folder / "valkey.conf"
         configuration.write_text(self._configuration())
         self.child = Child(
@@ -78,7 +57,7 @@ class EmbeddedValkey:
         )
         self.child.start()
         wait_until(self._answers, self.child, _START_SECONDS)
-        self.child.emit = self._emit  # its words while starting are noise unless it fails
+        self.child.emit = self._emit
 
     def _configuration(self) -> str:
         settings = {

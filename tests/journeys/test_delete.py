@@ -1,5 +1,6 @@
 """Out of the register, with and without the files."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -101,3 +102,18 @@ def test_a_download_that_runs_is_not_deleted_under_its_feet(stack: Stack) -> Non
     assert (refused.status_code, refused.json()["code"]) == (409, "OPERATION_CONFLICT")
     stack.cancel(model)
     stack.wait_status(model, "Canceled")
+
+
+def test_a_canceled_repository_leaves_nothing_behind_when_it_is_deleted(stack: Stack) -> None:
+    """Its small files were published as blobs before the cancel, but no snapshot names them."""
+    big = os.urandom(40 * MB)
+    repo = stack.add_repo({"config.json": b"{}", "tiny.txt": b"x", "big.gguf": big})
+    stack.hub.throttle = MB
+    model = stack.register(repo, downloadNow=True)
+    folder = stack.cache / f"models--{repo.replace('/', '--')}"
+    wait_for("the small blobs", lambda: len(list((folder / "blobs").glob("*"))) == 2)
+    stack.cancel(model)
+    stack.wait_status(model, "Canceled")
+    _delete(stack, model["id"])
+    assert not folder.exists()
+    assert not list((stack.cache / ".weighbridge").rglob(f"{hashlib.sha256(big).hexdigest()}*"))

@@ -16,26 +16,16 @@ from shared.database import Database
 from shared.errors import ChecksumMismatch, HubUnavailable, OperationConflict, WeighbridgeError
 from shared.operations import Requested
 from shared.progress import Progress
-from shared.tables import DownloadStatus, Model, ModelSource, ModelType, Operation, OperationStatus
+from shared.tables import DownloadStatus, Model, Operation, OperationStatus
 from shared.task_names import QueueName, TaskName
+from tests.conftest import local_model
 
 EVERY_QUEUE = list(QueueName)
 
 
 @pytest.fixture
 def model_id(database: Database) -> int:
-    with database.session() as session:
-        model = Model(
-            name="m",
-            type=ModelType.LOCAL,
-            source=ModelSource.HUGGINGFACE,
-            hf_repo="a/b",
-            revision="main",
-            download_status=DownloadStatus.NOT_DOWNLOADED,
-            downloaded=False,
-        )
-        session.add(model)
-    return model.id
+    return local_model(database).id
 
 
 def _ask(database: Database, model_id: int) -> Operation:

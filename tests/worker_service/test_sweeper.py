@@ -8,7 +8,8 @@ from sqlalchemy import func, insert, select, update
 
 from shared import operations, presence
 from shared.settings import Settings
-from shared.tables import DownloadStatus, IdempotencyKey, Model, ModelSource, ModelType, Operation
+from shared.tables import DownloadStatus, IdempotencyKey, Model, Operation
+from tests.conftest import local_model
 from worker_service.context import Context
 from worker_service.sweeper import Sweeper, forget_outworn_keys, mark_missing
 
@@ -24,18 +25,7 @@ def context(settings: Settings) -> Iterator[Context]:
 
 @pytest.fixture
 def model(context: Context) -> Model:
-    with context.database.session() as session:
-        found = Model(
-            name="m",
-            type=ModelType.LOCAL,
-            source=ModelSource.HUGGINGFACE,
-            hf_repo="a/b",
-            revision="main",
-            download_status=DownloadStatus.NOT_DOWNLOADED,
-            downloaded=False,
-        )
-        session.add(found)
-    return found
+    return local_model(context.database)
 
 
 def _sweeper(context: Context) -> Sweeper:
