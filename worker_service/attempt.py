@@ -29,6 +29,9 @@ SAMPLES_PER_SECOND = 4
 # Seconds over which the speed is averaged: calm enough to read, quick enough to show a stall.
 SPEED_WINDOW = 5
 CLAIM_RENEWAL = 20
+# Seconds. Soon, so that what earlier attempts have brought is in the row even if this one is killed early:
+# progress is what tells a download that is killed often from one that kills its worker.
+FIRST_BEAT = 0.5
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -135,7 +138,9 @@ class Attempt:
     def _heartbeat(self) -> None:
         lease = self._context.settings.lease_seconds
         proven = time.monotonic()
-        while not self._ended.wait(lease / 6):
+        wait = FIRST_BEAT
+        while not self._ended.wait(wait):
+            wait = lease / 6
             try:
                 if self._beat(lease):
                     self.halt(Stop.CANCELED)
