@@ -6,6 +6,7 @@ from api_service import auth, errors, idempotency, requests_log
 from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
 from api_service.parts import Parts
+from api_service.routes import auth as auth_routes
 from api_service.routes import docs, downloads, health, models, tasks
 from shared.database import Database
 from shared.redis_client import connect
@@ -37,10 +38,16 @@ def create_app(settings: Settings) -> Flask:
     )
     requests_log.register(app)
     errors.register(app)
-    auth.register(app, settings)
+    auth.register(app, settings, database)
     idempotency.register(app, database)
     api = ProblemApi(app)
-    for blueprint in (models.blueprint, downloads.blueprint, tasks.blueprint, health.blueprint):
+    for blueprint in (
+        auth_routes.blueprint,
+        models.blueprint,
+        downloads.blueprint,
+        tasks.blueprint,
+        health.blueprint,
+    ):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     return app

@@ -82,6 +82,13 @@ _OF_HTTP = {
 log = structlog.get_logger(__name__)
 
 
+class Unauthenticated(WeighbridgeError):
+    """The token is not valid."""
+
+    code = "UNAUTHENTICATED"
+    remedy = "Check the token; `make run` prints the admin token's sign-in link at each start."
+
+
 class ProblemApi(Api):
     """flask-smorest, answering and documenting errors as problem+json."""
 

@@ -256,6 +256,18 @@ class IdempotencyKey(Base):
     __table_args__ = (Index("ix_idempotency_keys_created", "created_at"),)
 
 
+class SignInSession(Base):
+    """A person's sign-in to the dashboard; the cookie itself is stored nowhere."""
+
+    __tablename__ = "sign_in_sessions"
+
+    cookie_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    caller: Mapped[str] = mapped_column(String(255))
+    credential_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class SeededModel(Base):
     """A default model that was registered once, so that deleting it is for good."""
 

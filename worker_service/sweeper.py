@@ -9,7 +9,7 @@ from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
-from shared import claims, presence, sweep
+from shared import claims, presence, sessions, sweep
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
@@ -76,15 +76,16 @@ class Sweeper:
             ring(self._app, nudge)
         if time.monotonic() - self._looked_at_files > LOOK_AT_FILES:
             self._looked_at_files = time.monotonic()
-            forget_outworn_keys(self._context)
+            forget_outworn(self._context)
             mark_missing(self._context)
 
 
-def forget_outworn_keys(context: Context) -> None:
-    """Idempotency keys older than a day answer nobody any more."""
+def forget_outworn(context: Context) -> None:
+    """Idempotency keys older than a day answer nobody any more, and sessions that ran out open nothing."""
     outworn = delete(IdempotencyKey).where(IdempotencyKey.created_at < func.now() - IDEMPOTENCY_KEPT)
     with context.database.session() as session:
         session.execute(outworn)
+        sessions.forget_ended(session)
 
 
 def mark_missing(context: Context) -> None:

@@ -11,7 +11,7 @@ from shared.settings import Settings
 from shared.tables import DownloadStatus, IdempotencyKey, Model, Operation
 from tests.conftest import local_model
 from worker_service.context import Context
-from worker_service.sweeper import Sweeper, forget_outworn_keys, mark_missing
+from worker_service.sweeper import Sweeper, forget_outworn, mark_missing
 
 
 @pytest.fixture
@@ -80,6 +80,6 @@ def test_outworn_idempotency_keys_are_forgotten(context: Context) -> None:
                 "created_at": func.now() - timedelta(hours=hours),
             }
             session.execute(insert(IdempotencyKey).values(values))
-    forget_outworn_keys(context)
+    forget_outworn(context)
     with context.database.session() as session:
         assert session.scalars(select(IdempotencyKey.key)).all() == ["young"]
