@@ -7,7 +7,7 @@ from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
 from api_service.parts import Parts
 from api_service.routes import auth as auth_routes
-from api_service.routes import docs, downloads, health, models, tasks
+from api_service.routes import docs, downloads, health, models, queue, tasks
 from shared.database import Database
 from shared.redis_client import connect
 from shared.secrets import SecretBox
@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> Flask:
         auth_routes.blueprint,
         models.blueprint,
         downloads.blueprint,
+        queue.blueprint,
         tasks.blueprint,
         health.blueprint,
     ):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from psycopg2.errors import UniqueViolation
@@ -151,6 +152,30 @@ def remove(session: Session, model: Model) -> None:
         raise operations.conflict(active)
     session.delete(model)
     session.flush()
+
+
+def find_same(session: Session, *, repo: str, revision: str, file: str | None) -> Model | None:
+    """The registered model of a repository's file (or of the whole repository) at a revision."""
+    same_file = Model.model_file == file if file else Model.model_file.is_(None)
+    return session.scalar(
+        select(Model).where(
+            Model.source == ModelSource.HUGGINGFACE,
+            Model.hf_repo == repo,
+            Model.revision == revision,
+            same_file,
+        )
+    )
+
+
+def free_name(session: Session, *, repo: str, file: str | None) -> str:
+    """A name for a model that nobody has named: `Qwen3-0.6B-Q4_0.gguf` -> `Qwen3 0.6B Q4_0`.
+
+    Where that is taken the repository stands before it.
+    """
+    known = PurePosixPath(file).stem if file else repo.rsplit("/", 1)[-1]
+    short = known.replace("-", " ")
+    taken = session.scalar(select(Model.id).where(Model.name == short))
+    return f"{repo} {short}" if taken else short
 
 
 def check_fields_fit(model_type: ModelType, fields: Mapping[str, Any]) -> None:

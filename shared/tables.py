@@ -216,6 +216,7 @@ class Operation(Base):
     started_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
     finished_at: Mapped[datetime | None]
+    dismissed_at: Mapped[datetime | None]  # a person has cleared it from the queue view
 
     __table_args__ = (
         Index(

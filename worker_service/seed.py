@@ -7,7 +7,6 @@ Deleting one is for good: what was seeded is remembered by its spec.
 import hashlib
 import sys
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import structlog
@@ -23,7 +22,6 @@ from shared.tables import (
     Category,
     DownloadStatus,
     Model,
-    ModelSource,
     ModelType,
     SeededModel,
 )
@@ -52,12 +50,6 @@ class Spec:
             raise SettingsError(f"WEIGHBRIDGE_DEFAULT_MODELS: `{text}`: {problem}")
         return spec
 
-    @property
-    def name(self) -> str:
-        """`Qwen3-0.6B-Q4_0.gguf` -> `Qwen3 0.6B Q4_0`."""
-        known = PurePosixPath(self.file).stem if self.file else self.repo.rsplit("/", 1)[-1]
-        return known.replace("-", " ")
-
 
 def _file_problem(file: str | None) -> str | None:
     if file is None or (not file.startswith("/") and "\\" not in file and ".." not in file.split("/")):
@@ -81,7 +73,7 @@ def _register(session: Session, context: Context, text: str, spec: Spec) -> None
     if session.get(SeededModel, text) is not None:
         return
     session.add(SeededModel(spec=text))
-    known = session.scalar(_same(spec))
+    known = _find(session, spec)
     if known is None:
         known = registry.register(session, _fields(session, spec), secrets=context.secrets, roots=())
         log.info("default model registered", model=known.id, name=known.name)
@@ -89,10 +81,9 @@ def _register(session: Session, context: Context, text: str, spec: Spec) -> None
 
 
 def _fields(session: Session, spec: Spec) -> dict[str, Any]:
-    taken = session.scalar(select(Model.id).where(Model.name == spec.name))
     return {
         "type": ModelType.LOCAL,
-        "name": f"{spec.repo} {spec.name}" if taken else spec.name,
+        "name": registry.free_name(session, repo=spec.repo, file=spec.file),
         "category": Category.LLM if spec.file and spec.file.endswith(".gguf") else None,
         "hf_repo": spec.repo,
         "revision": spec.revision,
@@ -100,19 +91,17 @@ def _fields(session: Session, spec: Spec) -> dict[str, Any]:
     }
 
 
-def _same(spec: Spec) -> Any:
-    return select(Model).where(
-        Model.source == ModelSource.HUGGINGFACE,
-        Model.hf_repo == spec.repo,
-        Model.revision == spec.revision,
-        Model.model_file == spec.file if spec.file else Model.model_file.is_(None),
-    )
+def _find(session: Session, spec: Spec) -> Model | None:
+    return registry.find_same(session, repo=spec.repo, revision=spec.revision, file=spec.file)
 
 
 def _adopt(session: Session, context: Context, spec: Spec) -> None:
     """A file that another Hub client downloaded is as good as one that we did, if its bytes are right."""
-    model = session.scalar(_same(spec).with_for_update())
-    if model is None or model.downloaded or spec.file is None or operations.unfinished(session, model.id):
+    model = _find(session, spec)
+    if model is None or spec.file is None:
+        return
+    operations.lock_model(session, model.id)
+    if model.downloaded or operations.unfinished(session, model.id):
         return
     found = cache.find_file(context.settings.cache_dir, spec.repo, spec.revision, spec.file)
     if found is None:

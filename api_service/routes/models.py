@@ -139,7 +139,7 @@ def test_connection(fields: dict[str, Any]) -> Any:
     return providers.test_connection(target)
 
 
-def _filtered(query: dict[str, Any]) -> Select[tuple[Model]]:
+def _filtered(query: dict[str, Any]) -> Select[Model]:
     wanted = select(Model)
     same = {
         "type": Model.type,
@@ -160,7 +160,7 @@ def _filtered(query: dict[str, Any]) -> Select[tuple[Model]]:
     return wanted
 
 
-def _sorted(wanted: Select[tuple[Model]], sort: str) -> Select[tuple[Model]]:
+def _sorted(wanted: Select[Model], sort: str) -> Select[Model]:
     column = _COLUMNS[sort.lstrip("-")]
     # Rows without a value come last both ways; the id makes the order of equals stable.
     order = column.desc() if sort.startswith("-") else column.asc()

@@ -13,7 +13,7 @@ class ProbeSchema(BaseSchema):
     status = fields.String(validate=_STATUS)
 
 
-class QueueSchema(BaseSchema):
+class WorkerQueueSchema(BaseSchema):
     """How many live workers serve a queue."""
 
     queue = fields.String()
@@ -24,7 +24,7 @@ class WorkersSchema(BaseSchema):
     """The worker service."""
 
     status = fields.String(validate=_STATUS)
-    queues = fields.List(fields.Nested(QueueSchema))
+    queues = fields.List(fields.Nested(WorkerQueueSchema))
 
 
 class HubSchema(BaseSchema):

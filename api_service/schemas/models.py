@@ -53,10 +53,9 @@ class HostedFields(BaseSchema):
     )
 
 
-class LocalFields(BaseSchema):
-    """Which files a local model is made of."""
+class HubFields(BaseSchema):
+    """Which files of the Hub are meant."""
 
-    source = fields.Enum(ModelSource, by_value=True)
     hf_repo = Text(
         most=2048,
         metadata={"description": "owner/name, or a full Hub URL or file link, which is taken apart."},
@@ -68,15 +67,6 @@ class LocalFields(BaseSchema):
         checks=[inside_repository],
         metadata={"description": "null: the whole repository. A first shard brings all its parts."},
     )
-    allow_patterns = fields.List(
-        Text(checks=[inside_repository]), allow_none=True, validate=validate.Length(max=64)
-    )
-    ignore_patterns = fields.List(
-        Text(checks=[inside_repository]), allow_none=True, validate=validate.Length(max=64)
-    )
-    hf_token = Secret(allow_none=True, metadata={"description": "Stored encrypted, never returned."})
-    local_path = Text(most=4096, metadata={"description": "Absolute; only for source=path."})
-    download_now = Flag(load_only=True)
 
     @post_load
     def _take_apart(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -87,16 +77,31 @@ class LocalFields(BaseSchema):
         try:
             found = parse_repo(data["hf_repo"], endpoint=parts().settings.hf_endpoint)
         except ValueError as error:
-            raise ValidationError(str(error), "hfRepo") from None
+            raise ValidationError(str(error), self._outside("hf_repo")) from None
         for name, value in (("revision", found.revision), ("model_file", found.filename)):
             if value is not None and data.setdefault(name, value) != value:
-                raise ValidationError(f"The link in hfRepo says `{value}`.", _OUTSIDE[name])
+                raise ValidationError(f"The repository's link says `{value}`.", self._outside(name))
         if found.filename:
             inside_repository(found.filename)
         return data | {"hf_repo": found.repo}
 
+    def _outside(self, name: str) -> str:
+        return str(self.fields[name].data_key)
 
-_OUTSIDE = {"revision": "revision", "model_file": "modelFile"}
+
+class LocalFields(HubFields):
+    """Which files a local model is made of."""
+
+    source = fields.Enum(ModelSource, by_value=True)
+    allow_patterns = fields.List(
+        Text(checks=[inside_repository]), allow_none=True, validate=validate.Length(max=64)
+    )
+    ignore_patterns = fields.List(
+        Text(checks=[inside_repository]), allow_none=True, validate=validate.Length(max=64)
+    )
+    hf_token = Secret(allow_none=True, metadata={"description": "Stored encrypted, never returned."})
+    local_path = Text(most=4096, metadata={"description": "Absolute; only for source=path."})
+    download_now = Flag(load_only=True)
 
 
 class _CommonFields(BaseSchema):

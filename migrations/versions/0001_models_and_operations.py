@@ -1,7 +1,4 @@
-"""models and operations
-
-The tables of the first release.
-"""
+"""The tables of the first release."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,4 @@
-"""Sign-in sessions
-
-Sign-in sessions of the dashboard.
-"""
+"""Sign-in sessions of the dashboard."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,130 @@
+"""/api/downloads: the queue."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api_service.blueprint import Blueprint
+from api_service.pages import PAGINATION_HEADERS, page_of
+from api_service.parts import asked_by, parts
+from api_service.replies import announce, announce_cancel, operation_bodies
+from api_service.schemas.downloads import (
+    DownloadRequestSchema,
+    DownloadsQuery,
+    QueueItemSchema,
+    QueueSchema,
+)
+from api_service.schemas.errors import ProblemSchema
+from api_service.schemas.operations import OperationSchema
+from shared import operations, queue, registry
+from shared.operations import Requested
+from shared.queue import Section
+from shared.tables import Model, ModelType, Operation
+
+blueprint = Blueprint("queue", __name__, url_prefix="/api/downloads", description="The download queue")
+
+
+@blueprint.get("")
+@blueprint.arguments(DownloadsQuery, location="query")
+@blueprint.response(200, QueueItemSchema(many=True), headers=PAGINATION_HEADERS)
+def list_downloads(query: dict[str, Any]) -> Any:
+    """Every download that was ever asked for, the newest first."""
+    wanted = queue.downloads().order_by(Operation.created_at.desc(), Operation.id)
+    if "status" in query:
+        wanted = wanted.where(Operation.status == query["status"])
+    with parts().database.session() as session:
+        found, header = page_of(session, wanted, page=query["page"], page_size=query["page_size"])
+        return _items(session, found), {"X-Pagination": header}
+
+
+@blueprint.get("/queue")
+@blueprint.response(200, QueueSchema)
+def get_queue() -> Any:
+    """What runs, waits, is paused or failed, and what finished within a day."""
+    with parts().database.session() as session:
+        found = queue.sections(session)
+        items = _items(session, [operation for section in found.values() for operation in section])
+    by_id = {item["task_id"]: item for item in items}
+    body = {section: [by_id[str(one.id)] for one in found[section]] for section in Section}
+    for position, item in enumerate(body[Section.QUEUED], start=1):
+        item["position"] = position
+    return body
+
+
+@blueprint.post("")
+@blueprint.arguments(DownloadRequestSchema)
+@blueprint.response(202, OperationSchema)
+@blueprint.alt_response(200, schema=OperationSchema, success=True)
+@blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
+def ask(fields: dict[str, Any]) -> Any:
+    """Fetch a file or a repository; registers the model if need be. On its way or here already: 200."""
+    with parts().database.session() as session:
+        operation, outcome = operations.request_download(session, _model_id(session, fields), **asked_by())
+    return _asked(operation, outcome)
+
+
+@blueprint.post("/<uuid:operation_id>/retry")
+@blueprint.response(202, OperationSchema)
+@blueprint.alt_response(200, schema=OperationSchema, success=True)
+@blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
+def retry(operation_id: uuid.UUID) -> Any:
+    """Ask again for what failed or was canceled: a new operation, which goes on from the bytes kept."""
+    with parts().database.session() as session:
+        model_id = queue.get(session, operation_id).model_id
+        operation, outcome = operations.request_download(session, model_id, **asked_by())
+    return _asked(operation, outcome)
+
+
+@blueprint.delete("/<uuid:operation_id>")
+@blueprint.response(204)
+def clear(operation_id: uuid.UUID) -> Any:
+    """Cancel what has not ended, and clear it from the queue view; the history keeps it."""
+    with parts().database.session() as session:
+        canceled = queue.dismiss(session, operation_id)
+    if canceled is not None:
+        announce_cancel(canceled)
+    return Response(status=204)
+
+
+def _asked(operation: Operation, outcome: Requested) -> Any:
+    created = outcome is Requested.CREATED
+    announce(operation if created else None)
+    return operation_bodies([operation])[0], 202 if created else 200
+
+
+def _model_id(session: Session, fields: dict[str, Any]) -> int:
+    repo, revision, file = fields["hf_repo"], fields.get("revision") or "main", fields.get("model_file")
+    known = registry.find_same(session, repo=repo, revision=revision, file=file)
+    if known is not None:
+        return known.id
+    name = registry.free_name(session, repo=repo, file=file)
+    wanted = {
+        "type": ModelType.LOCAL,
+        "name": name,
+        "hf_repo": repo,
+        "revision": revision,
+        "model_file": file,
+    }
+    here = parts()
+    return registry.register(session, wanted, secrets=here.secrets, roots=here.settings.local_path_roots).id
+
+
+def _items(session: Session, found: Sequence[Operation]) -> list[dict[str, Any]]:
+    """Queue items: one query for all their models, one round trip for all their progress."""
+    wanted = select(Model).where(Model.id.in_({operation.model_id for operation in found}))
+    models = {model.id: model for model in session.scalars(wanted)}
+    return [body | _of_model(models.get(body["model_id"])) for body in operation_bodies(found)]
+
+
+def _of_model(model: Model | None) -> dict[str, Any]:
+    return {
+        "model_name": model.name if model else None,
+        "repo": model.hf_repo if model else None,
+        "filename": model.model_file if model else None,
+        "revision": model.revision if model else None,
+        "position": None,
+    }

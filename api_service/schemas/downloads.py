@@ -1,0 +1,54 @@
+"""Shapes of the download queue."""
+
+from marshmallow import fields
+
+from api_service.schemas.base import BaseSchema, PageQuery, Text
+from api_service.schemas.models import HubFields, inside_repository
+from api_service.schemas.operations import OperationSchema
+from shared.tables import OperationStatus
+
+
+class QueueItemSchema(OperationSchema):
+    """A download and the model that it is for; the model's fields are null once it is deleted."""
+
+    model_name = fields.String(allow_none=True)
+    repo = fields.String(allow_none=True)
+    filename = fields.String(allow_none=True, metadata={"description": "null: the whole repository."})
+    revision = fields.String(allow_none=True)
+    position = fields.Integer(
+        allow_none=True, metadata={"description": "Place among those that wait, from 1."}
+    )
+
+
+class QueueSchema(BaseSchema):
+    """The queue view, by section."""
+
+    active = fields.List(fields.Nested(QueueItemSchema))
+    queued = fields.List(fields.Nested(QueueItemSchema))
+    paused = fields.List(fields.Nested(QueueItemSchema))
+    failed = fields.List(fields.Nested(QueueItemSchema))
+    completed = fields.List(fields.Nested(QueueItemSchema))
+
+
+class DownloadRequestSchema(HubFields):
+    """What to fetch; the model is registered if need be."""
+
+    hf_repo = Text(
+        required=True,
+        data_key="repo",
+        most=2048,
+        metadata={"description": "owner/name, or a full Hub URL or file link, which is taken apart."},
+    )
+    model_file = Text(
+        data_key="filename",
+        most=1024,
+        allow_none=True,
+        checks=[inside_repository],
+        metadata={"description": "null: the whole repository."},
+    )
+
+
+class DownloadsQuery(PageQuery):
+    """Filters of the downloads."""
+
+    status = fields.Enum(OperationStatus, by_value=True)

@@ -1,0 +1,98 @@
+"""The queue view of downloads: what runs, waits, needs attention, and what ended lately."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from shared import operations
+from shared.errors import OperationNotFound
+from shared.tables import UNFINISHED, Operation, OperationKind, OperationStatus
+
+# How long a finished download is news.
+FINISHED_FOR = timedelta(hours=24)
+
+
+class Section(StrEnum):
+    """Where an operation stands in the queue view; canceled ones stand at their model only."""
+
+    ACTIVE = "active"
+    QUEUED = "queued"
+    PAUSED = "paused"
+    FAILED = "failed"
+    COMPLETED = "completed"
+
+
+_SECTIONS = {
+    OperationStatus.RUNNING: Section.ACTIVE,
+    OperationStatus.PENDING: Section.QUEUED,
+    OperationStatus.PAUSED: Section.PAUSED,
+    OperationStatus.FAILED: Section.FAILED,
+    OperationStatus.COMPLETED: Section.COMPLETED,
+}
+
+
+def downloads() -> Select[Operation]:
+    """Every download that was ever asked for."""
+    return select(Operation).where(Operation.kind == OperationKind.DOWNLOAD)
+
+
+def sections(session: Session) -> dict[Section, list[Operation]]:
+    """The queue: waiting ones in the order in which they will be taken, ended ones the latest first."""
+    found: dict[Section, list[Operation]] = {section: [] for section in Section}
+    for operation in [*_unfinished(session), *_ended(session)]:
+        found[_SECTIONS[operation.status]].append(operation)
+    return found
+
+
+def dismiss(session: Session, operation_id: uuid.UUID) -> Operation | None:
+    """Clear a download from the queue: cancel it if it has not ended. The canceled one, else None.
+
+    Raises OperationNotFound.
+    """
+    operation = get(session, operation_id)
+    canceled = None
+    if operation.status in UNFINISHED:
+        canceled, _active = operations.cancel(session, operation.model_id, purge=False)
+    operation.dismissed_at = func.now()
+    session.flush()
+    return canceled
+
+
+def get(session: Session, operation_id: uuid.UUID) -> Operation:
+    """A download by its id. Raises OperationNotFound, for deletes too."""
+    operation = operations.get(session, operation_id)
+    if operation.kind is not OperationKind.DOWNLOAD:
+        raise OperationNotFound()
+    return operation
+
+
+def _unfinished(session: Session) -> Sequence[Operation]:
+    waiting = downloads().where(Operation.status.in_(UNFINISHED))
+    return session.scalars(waiting.order_by(Operation.priority.desc(), Operation.created_at)).all()
+
+
+def _ended(session: Session) -> Sequence[Operation]:
+    newer = aliased(Operation)
+    asked_again = (
+        select(newer.id)
+        .where(
+            newer.model_id == Operation.model_id,
+            newer.kind == OperationKind.DOWNLOAD,
+            newer.created_at > Operation.created_at,
+        )
+        .exists()
+    )
+    lately = Operation.finished_at > func.now() - FINISHED_FOR
+    shown = downloads().where(
+        or_(
+            Operation.status == OperationStatus.FAILED,
+            (Operation.status == OperationStatus.COMPLETED) & lately,
+        ),
+        Operation.dismissed_at.is_(None),
+        ~asked_again,
+    )
+    return session.scalars(shown.order_by(Operation.finished_at.desc()).limit(200)).all()
