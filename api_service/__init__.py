@@ -5,9 +5,10 @@ from flask import Flask
 from api_service import auth, errors, idempotency, requests_log
 from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
+from api_service.live import Live
 from api_service.parts import Parts
 from api_service.routes import auth as auth_routes
-from api_service.routes import docs, downloads, health, models, queue, tasks
+from api_service.routes import docs, downloads, events, health, hub, models, queue, tasks
 from shared.database import Database
 from shared.redis_client import connect
 from shared.secrets import SecretBox
@@ -32,9 +33,14 @@ def create_app(settings: Settings) -> Flask:
         API_SPEC_OPTIONS=_SPEC,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    database = Database.from_settings(settings)
+    database, redis = Database.from_settings(settings), connect(settings)
     app.extensions["weighbridge"] = Parts(
-        settings, database, connect(settings), SecretBox.from_settings(settings), Dispatcher(settings)
+        settings,
+        database,
+        redis,
+        SecretBox.from_settings(settings),
+        Dispatcher(settings),
+        Live(settings, database, redis),
     )
     requests_log.register(app)
     errors.register(app)
@@ -47,7 +53,9 @@ def create_app(settings: Settings) -> Flask:
         downloads.blueprint,
         queue.blueprint,
         tasks.blueprint,
+        hub.blueprint,
         health.blueprint,
+        events.blueprint,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)

@@ -1,6 +1,7 @@
 """The parts that a request needs, joined once by create_app."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flask import current_app, g
 from redis import Redis
@@ -9,6 +10,9 @@ from api_service.dispatch import Dispatcher
 from shared.database import Database
 from shared.secrets import SecretBox
 from shared.settings import Settings
+
+if TYPE_CHECKING:  # it stands on the replies, which stand on this module
+    from api_service.live import Live
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Parts:
     redis: Redis
     secrets: SecretBox
     dispatcher: Dispatcher
+    live: "Live"
 
 
 def parts() -> Parts:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from api_service.parts import parts
 from api_service.schemas.operations import progress_object
-from shared import claims, operations, progress
+from shared import claims, events, operations, progress
 from shared.operations import Nudge
 from shared.progress import Progress
 from shared.tables import Model, ModelType, Operation, OperationStatus
@@ -46,6 +47,7 @@ def announce(operation: Operation | None) -> None:
         "operation requested", operation=str(operation.id), kind=operation.kind, model=operation.model_id
     )
     here = parts()
+    events.note_operations(here.redis, [operation])
     try:
         claims.take(here.redis, operation)
     except RedisError as error:
@@ -63,30 +65,36 @@ def announce_cancel(operation: Operation) -> None:
             claims.release(here.redis, operation)
     except RedisError as error:
         log.warning("claim not released", operation=str(operation.id), error=type(error).__name__)
+    if operation.status is OperationStatus.CANCELED:
+        events.note_operations(here.redis, [operation])
     if operation.status is OperationStatus.RUNNING or operation.purge_requested_at is not None:
         here.dispatcher.enqueue(Nudge(TaskName.CANCEL, operation))
 
 
-def live_progress(found: Sequence[Operation]) -> dict[Any, Progress]:
+def live_progress(found: Sequence[Operation], redis: Redis) -> dict[Any, Progress]:
     """The live progress of those that run; nothing when Redis is away (the rows still answer)."""
     running = [operation.id for operation in found if operation.status is OperationStatus.RUNNING]
     try:
-        return progress.read(parts().redis, running)
+        return progress.read(redis, running)
     except RedisError as error:
         log.warning("no live progress", error=type(error).__name__)
         return {}
 
 
-def operation_bodies(found: Sequence[Operation], *, in_model_words: bool = False) -> list[dict[str, Any]]:
-    """The progress object of each operation, with one round trip to Redis."""
-    live = live_progress(found)
+def operation_bodies(
+    found: Sequence[Operation], *, in_model_words: bool = False, redis: Redis | None = None
+) -> list[dict[str, Any]]:
+    """The progress object of each operation, with one round trip to Redis (`redis`: outside a request)."""
+    live = live_progress(found, redis or parts().redis)
     return [progress_object(one, live.get(one.id), in_model_words=in_model_words) for one in found]
 
 
-def model_bodies(session: Session, models: Sequence[Model]) -> list[dict[str, Any]]:
+def model_bodies(
+    session: Session, models: Sequence[Model], *, redis: Redis | None = None
+) -> list[dict[str, Any]]:
     """Models as the API shows them: one query and one round trip for all their operations."""
     active = operations.unfinished_of(session, [model.id for model in models])
-    bodies = operation_bodies(list(active.values()), in_model_words=True)
+    bodies = operation_bodies(list(active.values()), in_model_words=True, redis=redis)
     by_model = {body["model_id"]: body for body in bodies}
     return [_model_body(model, by_model.get(model.id)) for model in models]
 

@@ -7,7 +7,7 @@ is not called: it has no timeout, sleeps as long as a Retry-After says, and foll
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +19,7 @@ import httpx2
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import build_hf_headers, parse_ratelimit_headers, validate_repo_id
 
+from shared import hub_preview
 from shared.errors import (
     FileNotFound,
     GatedModelNoToken,
@@ -31,6 +32,7 @@ from shared.errors import (
     RevisionNotFound,
     WeighbridgeError,
 )
+from shared.hub_preview import RepoPreview
 
 METADATA_TIMEOUT = 10.0
 # A listing has 1,000 files a page; no real repository has a million files.
@@ -95,20 +97,43 @@ class Hub:
         Raises RepoNotFound, RevisionNotFound, GatedModelNoToken, LicenseNotAccepted, InvalidHfToken,
         HubRateLimited (fact `retry_after`: seconds or None), HubUnavailable or HubOffline.
         """
+        with self._client() as client:
+            commit, _ = self._info(client, repo=repo, revision=revision)
+            return commit, self._files(client, repo=repo, commit=commit)
+
+    def preview(self, repo: str, revision: str) -> RepoPreview:
+        """What the Hub tells of a repository, and what of it can be downloaded. Raises what `files` raises.
+
+        A gated repository whose file list is refused has a preview without files.
+        """
+        with self._client() as client:
+            commit, info = self._info(client, repo=repo, revision=revision, expand=hub_preview.EXPAND)
+            files: list[RemoteFile] | None = None
+            try:
+                files = self._files(client, repo=repo, commit=commit)
+            except (GatedModelNoToken, LicenseNotAccepted):
+                if not hub_preview.gate(info):
+                    raise
+        return hub_preview.read(info, repo=repo, revision=revision, commit=commit, files=files)
+
+    def _client(self) -> httpx2.Client:
         if self.offline:
             raise HubOffline()
         headers = request_headers(self.token)
-        with httpx2.Client(headers=headers, timeout=METADATA_TIMEOUT, follow_redirects=True) as client:
-            commit = self._commit(client, repo=repo, revision=revision)
-            return commit, [_remote_file(entry) for entry in self._tree(client, repo=repo, commit=commit)]
+        return httpx2.Client(headers=headers, timeout=METADATA_TIMEOUT, follow_redirects=True)
 
-    def _commit(self, client: httpx2.Client, *, repo: str, revision: str) -> str:
+    def _info(
+        self, client: httpx2.Client, *, repo: str, revision: str, **query: Sequence[str]
+    ) -> tuple[str, dict[str, Any]]:
         path = f"/api/models/{_checked_repo(repo)}/revision/{quote(revision, safe='')}"
-        answer = self._get(client, path, query={}, subject=f"{repo} at {revision}").json()
+        answer = self._get(client, path, query=query, subject=f"{repo} at {revision}").json()
         commit = answer.get("sha") if isinstance(answer, dict) else None
         if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
             raise HubUnavailable(f"The Hub names no commit for {repo} at {revision}.")
-        return commit
+        return commit, answer
+
+    def _files(self, client: httpx2.Client, *, repo: str, commit: str) -> list[RemoteFile]:
+        return [_remote_file(entry) for entry in self._tree(client, repo=repo, commit=commit)]
 
     def _tree(self, client: httpx2.Client, *, repo: str, commit: str) -> Iterator[dict[str, Any]]:
         path = f"/api/models/{repo}/tree/{commit}"
@@ -124,7 +149,7 @@ class Hub:
         raise HubUnavailable(f"The Hub's file list of {repo} has no end.")
 
     def _get(
-        self, client: httpx2.Client, path: str, *, query: dict[str, str], subject: str
+        self, client: httpx2.Client, path: str, *, query: Mapping[str, str | Sequence[str]], subject: str
     ) -> httpx2.Response:
         try:
             response = client.get(self.endpoint + path, params=query)
@@ -137,7 +162,7 @@ class Hub:
             )
         try:
             response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise HubUnavailable(f"{self.endpoint} answered with something that is no JSON.") from None
         return response
 

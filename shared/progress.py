@@ -10,10 +10,20 @@ from typing import Any
 
 from redis import Redis
 
+from shared import events
+
 # A day: long enough for a dashboard that comes back tomorrow (S2-41).
 PROGRESS_SECONDS = 24 * 3600
 # The wish to cancel only has to outlive the moment until the engine looks (4 times a second).
 CANCEL_SECONDS = 3600
+
+
+# By the server's clock, so that workers' clocks need not agree; drops what was silent for a minute.
+_SHOW_RUNNING = """
+local now = redis.call('time')[1]
+redis.call('zadd', KEYS[1], now, ARGV[1])
+redis.call('zremrangebyscore', KEYS[1], '-inf', now - 60)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +59,7 @@ def write(redis: Redis, operation_id: uuid.UUID, progress: Progress) -> bool:
     pipeline = redis.pipeline(transaction=False)
     pipeline.hset(key(operation_id), mapping={k: "" if v is None else v for k, v in asdict(progress).items()})
     pipeline.expire(key(operation_id), PROGRESS_SECONDS)
+    pipeline.eval(_SHOW_RUNNING, 1, events.RUNNING, str(operation_id))
     pipeline.exists(cancel_key(operation_id))
     return bool(pipeline.execute()[-1])
 

@@ -41,6 +41,13 @@ class Settings(BaseSettings):
     )
     host: str = _setting("HOST", "127.0.0.1", "Address that the API listens on.")
     port: int = _setting("PORT", 8000, "Port that the API listens on.", ge=1, le=65535)
+    api_threads: int = _setting(
+        "WEIGHBRIDGE_API_THREADS",
+        64,
+        "Threads of each API process; a page that watches holds one, 8 stay free for requests.",
+        ge=9,
+        le=2048,
+    )
     data_dir: Path = _setting(
         "WEIGHBRIDGE_DATA_DIR", Path(".weighbridge"), "Embedded databases, keys and, by default, the cache."
     )

@@ -30,10 +30,12 @@ NUDGE_AFTER = 10
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep found: bells to ring again, and all unfinished operations, whose claims want renewing."""
+    """What a sweep found: bells to ring again, all unfinished operations, whose claims want renewing, and
+    those that it took from workers that are silent."""
 
     nudges: list[Nudge]
     unfinished: list[Operation]
+    revived: list[Operation]
 
 
 def sweep(session: Session, *, max_attempts: int, slack: Collection[QueueName]) -> Swept:
@@ -42,25 +44,26 @@ def sweep(session: Session, *, max_attempts: int, slack: Collection[QueueName]) 
     Returns running operations whose lease ran out to pending (or ends them), and repeats nudges that nobody
     took, but only on the `slack` queues, which are empty: where messages wait, a repeat would only pile up.
     """
-    for operation_id in session.scalars(_expired()).all():
-        _revive(session, operation_id, max_attempts)
+    tried = [
+        _revive(session, operation_id, max_attempts) for operation_id in session.scalars(_expired()).all()
+    ]
     session.flush()
     kinds = [kind for kind, task in NUDGED_BY.items() if TASK_QUEUES[task] in slack]
     nudges = [nudge_for(operation) for operation in _nudge_again(session, _waiting(kinds))]
     if TASK_QUEUES[TaskName.CANCEL] in slack:
         nudges += [Nudge(TaskName.CANCEL, operation) for operation in _nudge_again(session, _unpurged())]
     unfinished = session.scalars(select(Operation).where(Operation.status.in_(UNFINISHED)))
-    return Swept(nudges, list(unfinished))
+    return Swept(nudges, list(unfinished), [operation for operation in tried if operation])
 
 
-def _revive(session: Session, operation_id: uuid.UUID, max_attempts: int) -> None:
+def _revive(session: Session, operation_id: uuid.UUID, max_attempts: int) -> Operation | None:
     model, operation = lock_both(session, operation_id, skip_locked=True)
     if (
         operation is None
         or operation.status is not OperationStatus.RUNNING
         or not _silent(session, operation)
     ):
-        return
+        return None
     operation.failures += 1
     if operation.cancel_requested_at is not None:
         end(session, model, operation, OperationStatus.CANCELED)
@@ -69,6 +72,7 @@ def _revive(session: Session, operation_id: uuid.UUID, max_attempts: int) -> Non
         end(session, model, operation, OperationStatus.FAILED, error=error.as_dict())
     else:
         back_to_pending(model, operation, error=None, wait=0)
+    return operation
 
 
 def _nudge_again(session: Session, due: Any) -> Sequence[Operation]:

@@ -8,7 +8,7 @@ import structlog
 from celery import current_app
 from redis.exceptions import RedisError
 
-from shared import attempts, claims, operations, progress
+from shared import attempts, claims, events, operations, progress
 from shared.attempts import OperationLost
 from shared.broker import ring
 from shared.errors import DownloadFailed, ModelNotFound, WeighbridgeError
@@ -40,6 +40,7 @@ def run_download(context: Context, operation_id: uuid.UUID) -> None:
 
 def _run(context: Context, operation: Operation, model: Model | None) -> None:
     log.info("download started", attempt=operation.attempt)
+    events.note_operations(context.redis, [operation])
     attempt = Attempt(context, operation)
     try:
         _attempt(context, attempt, model)
@@ -192,11 +193,12 @@ def _failed(context: Context, attempt: Attempt, error: WeighbridgeError) -> None
 
 
 def _tidy(context: Context, operation: Operation) -> None:
-    """The attempt has ended: nobody needs its claim and its flag; both would expire by themselves."""
+    """The attempt has ended: tell those who watch, and give claim and flag back (they would expire)."""
     try:
         with context.database.session() as session:
-            ended = operations.get(session, operation.id).finished_at is not None
-        if ended:
+            after = operations.get(session, operation.id)
+        events.note_operations(context.redis, [after])
+        if after.finished_at is not None:
             claims.release(context.redis, operation)
             context.redis.delete(progress.cancel_key(operation.id))
     except (RedisError, WeighbridgeError) as error:

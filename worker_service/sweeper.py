@@ -9,9 +9,10 @@ from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
-from shared import claims, presence, sessions, sweep
+from shared import claims, events, presence, sessions, sweep
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
+from shared.events import EventType
 from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
 from worker_service import cache
@@ -71,6 +72,7 @@ class Sweeper:
         with self._context.database.session() as session:
             found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=slack)
         claims.renew(redis, found.unfinished)
+        events.note_operations(redis, found.revived)
         for nudge in found.nudges:
             log.info("nudged again", operation=str(nudge.operation.id), task=str(nudge.task))
             ring(self._app, nudge)
@@ -98,5 +100,7 @@ def mark_missing(context: Context) -> None:
     for model_id, path in rows:
         if not cache.is_there(path or ""):
             with context.database.session() as session:
-                if sweep.files_are_gone(session, model_id):
-                    log.warning("files gone", model=model_id, path=path)
+                gone = sweep.files_are_gone(session, model_id)
+            if gone:
+                events.note_model(context.redis, EventType.MODEL_UPDATED, model_id)
+                log.warning("files gone", model=model_id, path=path)

@@ -23,7 +23,8 @@ from api_service.schemas.models import (
     UsageSchema,
 )
 from api_service.schemas.operations import OperationSchema
-from shared import operations, registry
+from shared import events, operations, registry
+from shared.events import EventType
 from shared.operations import Requested
 from shared.tables import Model, ModelSource, ModelType
 
@@ -70,6 +71,7 @@ def create_model(fields: dict[str, Any]) -> Any:
         model = registry.register(session, fields, secrets=here.secrets, roots=here.settings.local_path_roots)
         if fields.get("download_now") and not model.downloaded:
             operation, _created = operations.request_download(session, model.id, **asked_by())
+    events.note_model(here.redis, EventType.MODEL_CREATED, model.id)
     announce(operation)
     with here.database.session() as session:
         body = model_body(session, registry.get(session, model.id))
@@ -97,6 +99,7 @@ def change_model(fields: dict[str, Any], model_id: int) -> Any:
         )
         if fields.get("download_now") and not model.downloaded:
             operation, _created = operations.request_download(session, model_id, **asked_by())
+    events.note_model(here.redis, EventType.MODEL_UPDATED, model_id)
     announce(operation)
     with here.database.session() as session:
         return model_body(session, registry.get(session, model_id))
@@ -109,13 +112,18 @@ def change_model(fields: dict[str, Any], model_id: int) -> Any:
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
 def delete_model(query: dict[str, Any], model_id: int) -> Any:
     """Take a model out of the register; with `deleteLocalFile` the worker removes its files first."""
-    with parts().database.session() as session:
+    here, operation, outcome = parts(), None, None
+    with here.database.session() as session:
         model = registry.allow_delete(session, model_id, confirmed=query["confirm"])
         on_our_volume = model.type is ModelType.LOCAL and model.source is ModelSource.HUGGINGFACE
-        if not (query["delete_local_file"] and on_our_volume):
+        if query["delete_local_file"] and on_our_volume:
+            operation, outcome = operations.request_delete(session, model_id, **asked_by())
+        else:
             registry.remove(session, model)
-            return Response(status=204)
-        operation, outcome = operations.request_delete(session, model_id, **asked_by())
+    if operation is None:
+        events.note_model(here.redis, EventType.MODEL_DELETED, model_id)
+        return Response(status=204)
+    events.note_model(here.redis, EventType.MODEL_UPDATED, model_id)
     announce(operation if outcome is Requested.CREATED else None)
     return OperationSchema().dump(operation_bodies([operation])[0]), 202
 

@@ -20,7 +20,8 @@ from api_service.schemas.downloads import (
 )
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.operations import OperationSchema
-from shared import operations, queue, registry
+from shared import events, operations, queue, registry
+from shared.events import EventType
 from shared.operations import Requested
 from shared.queue import Section
 from shared.tables import Model, ModelType, Operation
@@ -62,8 +63,12 @@ def get_queue() -> Any:
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
 def ask(fields: dict[str, Any]) -> Any:
     """Fetch a file or a repository; registers the model if need be. On its way or here already: 200."""
-    with parts().database.session() as session:
-        operation, outcome = operations.request_download(session, _model_id(session, fields), **asked_by())
+    here = parts()
+    with here.database.session() as session:
+        model_id, is_new = _model_id(session, fields)
+        operation, outcome = operations.request_download(session, model_id, **asked_by())
+    if is_new:
+        events.note_model(here.redis, EventType.MODEL_CREATED, model_id)
     return _asked(operation, outcome)
 
 
@@ -96,11 +101,12 @@ def _asked(operation: Operation, outcome: Requested) -> Any:
     return operation_bodies([operation])[0], 202 if created else 200
 
 
-def _model_id(session: Session, fields: dict[str, Any]) -> int:
+def _model_id(session: Session, fields: dict[str, Any]) -> tuple[int, bool]:
+    """The model of the request, and whether it had to be registered."""
     repo, revision, file = fields["hf_repo"], fields.get("revision") or "main", fields.get("model_file")
     known = registry.find_same(session, repo=repo, revision=revision, file=file)
     if known is not None:
-        return known.id
+        return known.id, False
     name = registry.free_name(session, repo=repo, file=file)
     wanted = {
         "type": ModelType.LOCAL,
@@ -110,7 +116,8 @@ def _model_id(session: Session, fields: dict[str, Any]) -> int:
         "model_file": file,
     }
     here = parts()
-    return registry.register(session, wanted, secrets=here.secrets, roots=here.settings.local_path_roots).id
+    roots = here.settings.local_path_roots
+    return registry.register(session, wanted, secrets=here.secrets, roots=roots).id, True
 
 
 def _items(session: Session, found: Sequence[Operation]) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ def _gunicorn(python: str, settings: Settings) -> list[str]:
     return [
         *(python, "-m", "gunicorn", "api_service.wsgi:app"),
         *("--bind", f"{url_host(settings.host)}:{settings.port}"),
-        *("--worker-class", "gthread", "--workers", "2", "--threads", "16"),
+        *("--worker-class", "gthread", "--workers", "2", "--threads", str(settings.api_threads)),
         # The app logs its requests and its start itself.
         *("--no-control-socket", "--graceful-timeout", "3", "--log-level", "warning"),
     ]

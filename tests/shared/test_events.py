@@ -1,0 +1,87 @@
+import uuid
+
+import fakeredis
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shared import events, progress
+from shared.events import EventType
+from shared.progress import Progress
+from shared.tables import Operation, OperationKind, OperationStatus
+
+
+@pytest.fixture
+def redis() -> fakeredis.FakeRedis:
+    return fakeredis.FakeRedis(decode_responses=True)
+
+
+def test_notes_are_read_in_order_after_an_id(redis: fakeredis.FakeRedis) -> None:
+    assert events.last_id(redis) == "0-0"
+    events.note_model(redis, EventType.MODEL_CREATED, 7)
+    seen = events.last_id(redis)
+    operation = Operation(
+        id=uuid.uuid4(), model_id=7, kind=OperationKind.DOWNLOAD, status=OperationStatus.PENDING
+    )
+    events.note_operations(redis, [operation])
+    events.note_model(redis, EventType.MODEL_DELETED, 7)
+    assert [note.type for note in events.since(redis, "0-0")] == [
+        "model.created",
+        "download.queued",
+        "model.deleted",
+    ]
+    later = events.since(redis, seen)
+    assert [(note.model_id, note.operation_id) for note in later] == [(7, operation.id), (7, None)]
+
+
+def test_a_delete_is_no_download(redis: fakeredis.FakeRedis) -> None:
+    operation = Operation(
+        id=uuid.uuid4(), model_id=7, kind=OperationKind.DELETE, status=OperationStatus.PENDING
+    )
+    events.note_operations(redis, [operation])
+    assert events.since(redis, "0-0") == []
+
+
+def test_the_stream_is_capped_and_knows_how_far_back_it_reaches(
+    redis: fakeredis.FakeRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "MOST_KEPT", 5)
+    events.note_model(redis, EventType.MODEL_CREATED, 1)
+    first = events.last_id(redis)
+    assert events.reaches_back_to(redis, first)
+    for number in range(500):
+        events.note_model(redis, EventType.MODEL_UPDATED, number)
+    assert redis.xlen(events.STREAM) < 500
+    assert not events.reaches_back_to(redis, first)
+    redis.flushall()
+    assert not events.reaches_back_to(redis, first)
+
+
+def test_what_shows_progress_is_running(redis: fakeredis.FakeRedis) -> None:
+    operation_id = uuid.uuid4()
+    assert events.running(redis) == []
+    progress.write(redis, operation_id, Progress(updated_at="2026-11-21T10:00:00+00:00"))
+    assert events.running(redis) == [operation_id]
+
+
+def test_a_note_that_can_not_be_written_harms_nobody() -> None:
+    away = Redis(host="127.0.0.1", port=9)
+    with pytest.raises(RedisError):
+        away.ping()
+    events.note_model(away, EventType.MODEL_CREATED, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_id"),
+    [
+        ("1-0", True),
+        ("1700000000000-12", True),
+        ("", False),
+        ("x-1", False),
+        ("1", False),
+        ("(1-1", False),
+        ("9" * 30 + "-0", False),
+    ],
+)
+def test_only_ids_of_notes_are_ids(text: str, is_id: bool) -> None:
+    assert events.is_note_id(text) is is_id
