@@ -1,5 +1,6 @@
 """The rules about models: what may be registered, changed, seeded and removed."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ IDENTITY_FIELDS = frozenset(
     {"source", "hf_repo", "revision", "model_file", "allow_patterns", "ignore_patterns", "local_path"}
 )
 
+LONGEST_NAME = 255
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
@@ -170,12 +172,13 @@ def find_same(session: Session, *, repo: str, revision: str, file: str | None) -
 def free_name(session: Session, *, repo: str, file: str | None) -> str:
     """A name for a model that nobody has named: `Qwen3-0.6B-Q4_0.gguf` -> `Qwen3 0.6B Q4_0`.
 
-    Where that is taken the repository stands before it.
+    Where that is taken the repository stands before it, and then a number behind it.
     """
     known = PurePosixPath(file).stem if file else repo.rsplit("/", 1)[-1]
     short = known.replace("-", " ")
-    taken = session.scalar(select(Model.id).where(Model.name == short))
-    return f"{repo} {short}" if taken else short
+    numbered = (f"{repo} {short}"[: LONGEST_NAME - 6] + f" ({number})" for number in itertools.count(2))
+    names = itertools.chain((short[:LONGEST_NAME], f"{repo} {short}"[:LONGEST_NAME]), numbered)
+    return next(name for name in names if session.scalar(select(Model.id).where(Model.name == name)) is None)
 
 
 def check_fields_fit(model_type: ModelType, fields: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from api_service.schemas.downloads import (
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.operations import OperationSchema
 from shared import events, operations, queue, registry
+from shared.errors import ModelAlreadyExists
 from shared.events import EventType
 from shared.operations import Requested
 from shared.queue import Section
@@ -101,7 +102,7 @@ def _asked(operation: Operation, outcome: Requested) -> Any:
     return operation_bodies([operation])[0], 202 if created else 200
 
 
-def _model_id(session: Session, fields: dict[str, Any]) -> tuple[int, bool]:
+def _model_id(session: Session, fields: dict[str, Any], *, tries: int = 3) -> tuple[int, bool]:
     """The model of the request, and whether it had to be registered."""
     repo, revision, file = fields["hf_repo"], fields.get("revision") or "main", fields.get("model_file")
     known = registry.find_same(session, repo=repo, revision=revision, file=file)
@@ -115,9 +116,13 @@ def _model_id(session: Session, fields: dict[str, Any]) -> tuple[int, bool]:
         "revision": revision,
         "model_file": file,
     }
-    here = parts()
-    roots = here.settings.local_path_roots
-    return registry.register(session, wanted, secrets=here.secrets, roots=roots).id, True
+    try:
+        return registry.register(session, wanted, secrets=parts().secrets, roots=()).id, True
+    except ModelAlreadyExists:
+        # Somebody has taken the name or asked for the same file in this very moment: look again.
+        if tries == 1:
+            raise
+        return _model_id(session, fields, tries=tries - 1)
 
 
 def _items(session: Session, found: Sequence[Operation]) -> list[dict[str, Any]]:

@@ -20,14 +20,17 @@ def inside_repository(path: str) -> None:
         raise ValidationError("Must be a path inside the repository, like `folder/file.gguf`.")
 
 
+_NO_ADDRESS = "Must be an address that begins with http:// or https://."
+
+
 def _web_address(text: str) -> None:
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018  (raises on a port that is no number)
     except ValueError:
         raise ValidationError("Is not a valid address.") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
-        raise ValidationError("Must be an address that begins with http:// or https://.")
+    if not parts.hostname or " " in text:
+        raise ValidationError(_NO_ADDRESS)
     if parts.username or parts.password:
         raise ValidationError("Must not contain a user name or password; use apiKey.")
 
@@ -42,7 +45,9 @@ class HostedFields(BaseSchema):
     """What a hosted model is reached with."""
 
     provider = fields.Enum(Provider, by_value=True)
-    base_url = Text(most=2048, checks=[_web_address], allow_none=True)
+    base_url = Text(
+        most=2048, checks=[validate.Regexp(r"^https?://", error=_NO_ADDRESS), _web_address], allow_none=True
+    )
     api_key = Secret(allow_none=True, metadata={"description": "Stored encrypted, never returned."})
     api_version = Text(
         most=64, allow_none=True, checks=[validate.Regexp(r"^[A-Za-z0-9.-]+$", error="Is like `2024-10-21`.")]
@@ -256,9 +261,7 @@ class DeleteQuery(BaseSchema):
 class CancelSchema(BaseSchema):
     """How a download is canceled."""
 
-    purge = fields.Boolean(
-        truthy={True},
-        falsy={False},
+    purge = Flag(
         load_default=False,
         metadata={"description": "Drop the partial bytes too."},
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.hub_server import Fault
-from tests.journeys.conftest import Stack, wait_for
+from tests.journeys.conftest import TERMINAL, Stack, wait_for
 
 MB = 1_000_000
 
@@ -90,6 +90,32 @@ def test_fifty_starts_at_once_make_one_operation_and_the_file_is_served_once(sta
     stack.wait_status(model, "Downloaded")
     assert stack.hub.bytes_served("fifty.gguf") == 5 * MB
     assert len(stack.get(f"/api/operations?modelId={model['id']}")) == 1
+
+
+def test_twenty_asks_for_a_new_file_at_once_register_one_model(stack: Stack) -> None:
+    repo = stack.add_repo({"new.gguf": os.urandom(MB)})
+    body = {"repo": repo, "filename": "new.gguf"}
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: stack.call("POST", "/api/downloads", body), range(20)))
+    assert {answer.status_code for answer in answers} <= {200, 202}, [answer.text for answer in answers]
+    assert len({answer.json()["taskId"] for answer in answers}) == 1
+
+
+def test_starts_against_deletes_end_in_one_effect_each_and_never_in_an_error(stack: Stack) -> None:
+    repo = stack.add_repo({"race.gguf": os.urandom(MB)})
+    model = stack.register(repo, "race.gguf")
+    path = f"/api/models/{model['id']}"
+    calls = [("POST", f"{path}/download"), ("DELETE", f"{path}?deleteLocalFile=true")] * 25
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda call: stack.call(*call), calls))
+    assert {answer.status_code for answer in answers} <= {200, 202, 404, 409}
+    ids = {answer.json()["taskId"] for answer in answers if answer.ok}
+
+    def all_ended() -> bool:
+        return {stack.get(f"/api/tasks/{task}")["status"] for task in ids} <= TERMINAL
+
+    wait_for("every operation to end", all_ended)
+    assert len(ids) <= 3
 
 
 def test_every_status_is_seen_on_the_way(stack: Stack) -> None:

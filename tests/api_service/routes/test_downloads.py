@@ -92,6 +92,13 @@ def test_a_pending_download_is_canceled_at_once(api: Api, redis: Any) -> None:
     assert (again.status_code, again.json["taskId"]) == (200, canceled.json["taskId"])
 
 
+def test_a_purge_is_true_or_false(api: Api) -> None:
+    model = api.post("/api/models", LOCAL).json
+    for value in (0, 1, "true", None):
+        refused = api.post(f"/api/models/{model['id']}/cancel-download", {"purge": value})
+        assert (refused.status_code, list(refused.json["errors"])) == (422, ["purge"])
+
+
 def test_canceling_what_was_never_asked_for_is_no_error(api: Api) -> None:
     model = api.post("/api/models", LOCAL).json
     answer = api.post(f"/api/models/{model['id']}/cancel-download", {"purge": True})

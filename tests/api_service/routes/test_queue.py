@@ -57,10 +57,19 @@ def test_a_download_registers_its_model_and_starts(api: Api, redis: Any) -> None
     assert len(api.get("/api/models").json) == 1
 
 
-def test_a_name_that_is_taken_gets_the_repository_before_it(api: Api) -> None:
+def test_a_name_that_is_taken_gets_the_repository_before_it_and_then_a_number(api: Api) -> None:
     api.post("/api/models", HOSTED | {"name": "a"})
-    task = _ask(api, "a.gguf")
-    assert api.get(f"/api/models/{task['modelId']}").json["name"] == f"{REPO} a"
+    revisions = ("main", "v1", "v2", "v3")
+    tasks = [_ask(api, "a.gguf", revision=revision) for revision in revisions]
+    names = [api.get(f"/api/models/{task['modelId']}").json["name"] for task in tasks]
+    assert names == [f"{REPO} a", f"{REPO} a (2)", f"{REPO} a (3)", f"{REPO} a (4)"]
+
+
+def test_a_file_with_a_long_name_gives_a_name_that_fits(api: Api) -> None:
+    tasks = [_ask(api, "x" * 1000 + ".gguf", revision=revision) for revision in ("main", "v1", "v2")]
+    names = {api.get(f"/api/models/{task['modelId']}").json["name"] for task in tasks}
+    assert len(names) == 3
+    assert max(map(len, names)) <= 255
 
 
 @pytest.mark.parametrize(
