@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from shared import log as logging
 from shared import operations, registry
 from shared.errors import WeighbridgeError
-from shared.hub import repo_id_problem, revision_problem
+from shared.hub_names import repo_id_problem, revision_problem
 from shared.settings import SettingsError
 from shared.tables import (
     Category,

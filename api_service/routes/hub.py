@@ -11,7 +11,8 @@ from api_service.parts import parts
 from api_service.schemas.hub import RepoPreviewSchema, RepoQuery, RepoRefSchema, ResolveQuery
 from shared import registry
 from shared.errors import ValidationError
-from shared.hub import Hub, parse_repo
+from shared.hub import Hub
+from shared.hub_names import parse_repo
 from shared.hub_preview import RepoPreview, Variant
 from shared.tables import DownloadStatus, Model, ModelSource
 

@@ -6,7 +6,7 @@ from marshmallow import ValidationError, fields, validate
 
 from api_service.schemas.base import MAX_ID, BaseSchema, Text
 from api_service.schemas.models import QuantizationSchema
-from shared.hub import repo_id_problem, revision_problem
+from shared.hub_names import repo_id_problem, revision_problem
 
 
 def _by(problem_of: Callable[[str], str | None]) -> Callable[[str], None]:

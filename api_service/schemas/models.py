@@ -9,7 +9,7 @@ from api_service.parts import parts
 from api_service.schemas.base import BaseSchema, Flag, PageQuery, Secret, Text
 from api_service.schemas.errors import FailureSchema
 from api_service.schemas.operations import OperationSchema
-from shared.hub import parse_repo, revision_problem
+from shared.hub_names import parse_repo, revision_problem
 from shared.tables import Category, DownloadStatus, ModelSource, ModelType, Provider
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import filelock
 
 from shared.errors import CachePermissionDenied
-from shared.hub import RemoteFile, path_problem, repo_id_problem, revision_problem
+from shared.hub import RemoteFile
+from shared.hub_names import path_problem, repo_id_problem, revision_problem
 from worker_service.transfer.partial import DRAFT_SUFFIX, Partial, partials_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
