@@ -25,15 +25,9 @@ class OperationLost(Exception):
 
 
 def begin(session: Session, operation_id: uuid.UUID, *, worker: str, lease_seconds: int) -> Operation | None:
-    """Take a pending operation that is due and raise its attempt; None when there is nothing to do.
-
-    pending -> running, or pending -> canceled when somebody has wished so meanwhile.
-    """
+    """pending -> running, if it is due, and its attempt is raised; None when there is nothing to do."""
     model, operation = lock_both(session, operation_id)
     if operation is None or operation.status is not OperationStatus.PENDING or not _due(session, operation):
-        return None
-    if operation.cancel_requested_at is not None:
-        end(session, model, operation, OperationStatus.CANCELED)
         return None
     operation.status = OperationStatus.RUNNING
     operation.attempt += 1
@@ -136,7 +130,7 @@ def give_back(session: Session, operation_id: uuid.UUID, attempt: int, *, progre
     model, operation = _hold(session, operation_id, attempt)
     for name, value in _lasting(progress).items():
         setattr(operation, name, value)
-    back_to_pending(model, operation, error=None, wait=0)
+    back_to_pending(session, model, operation)
 
 
 def fail(
@@ -156,9 +150,9 @@ def fail(
     for name, value in _lasting(progress).items():
         setattr(operation, name, value)
     operation.failures += 1
-    if error.transient and operation.failures < max_attempts and operation.cancel_requested_at is None:
+    if error.transient and operation.failures < max_attempts:
         wait = max(_backoff(operation.failures), float(error.facts.get("retry_after") or 0))
-        back_to_pending(model, operation, error=error.as_dict(), wait=wait)
+        back_to_pending(session, model, operation, error=error.as_dict(), wait=wait)
     else:
         end(session, model, operation, OperationStatus.FAILED, error=error.as_dict())
     session.flush()

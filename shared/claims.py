@@ -4,7 +4,6 @@ The row in Postgres decides; a claim is its quick, public copy. It lives for CLA
 renewed, is released only by its owner, and the sweep rebuilds it from the rows after a flush.
 """
 
-import uuid
 from collections.abc import Iterable
 
 from redis import Redis
@@ -51,12 +50,3 @@ def renew(redis: Redis, operations: Iterable[Operation]) -> None:
     for operation in operations:
         pipeline.eval(_RENEW, 1, key(operation.model_id), value(operation), CLAIM_SECONDS)
     pipeline.execute()
-
-
-def holder(redis: Redis, model_id: int) -> tuple[str, uuid.UUID] | None:
-    """Kind and operation that hold the model, or None."""
-    claim = redis.get(key(model_id))
-    if not claim:
-        return None
-    kind, _, operation_id = str(claim).partition(":")
-    return kind, uuid.UUID(operation_id)

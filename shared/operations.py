@@ -262,9 +262,17 @@ def now(session: Session) -> datetime:
 
 
 def back_to_pending(
-    model: Model | None, operation: Operation, *, error: dict[str, Any] | None, wait: float
+    session: Session,
+    model: Model | None,
+    operation: Operation,
+    *,
+    error: dict[str, Any] | None = None,
+    wait: float = 0,
 ) -> None:
-    """running -> pending: due in `wait` seconds, and nudged then."""
+    """running -> pending, due in `wait` seconds; running -> canceled when somebody has wished so."""
+    if operation.cancel_requested_at is not None:
+        end(session, model, operation, OperationStatus.CANCELED)
+        return
     operation.status, operation.error = OperationStatus.PENDING, error
     operation.lease_until, operation.worker, operation.nudged_at = None, None, None
     operation.not_before = func.now() + timedelta(seconds=wait) if wait else None

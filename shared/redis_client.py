@@ -10,7 +10,7 @@ from shared.settings import Settings
 SOCKET_TIMEOUT = 2
 
 
-def connect(settings: Settings) -> "Redis":
+def connect(settings: Settings) -> Redis:
     """A client whose calls fail within seconds when Redis is away; replies are str."""
     assert settings.redis_url is not None, "Settings.from_env(needs=…) checks this at start"
     url = settings.redis_url.get_secret_value()

@@ -101,7 +101,11 @@ class Settings(BaseSettings):
         "WEIGHBRIDGE_SWEEP_SECONDS", 5, "How often each worker looks for what was lost.", gt=0, le=60
     )
     max_attempts: int = _setting(
-        "WEIGHBRIDGE_MAX_ATTEMPTS", 5, "Attempts of an operation before it fails for good.", ge=1, le=100
+        "WEIGHBRIDGE_MAX_ATTEMPTS",
+        5,
+        "Failures in a row without progress before an operation fails for good.",
+        ge=1,
+        le=100,
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("LOG_LEVEL", "INFO", "What is logged.")
     log_format: Literal["json", "console"] = _setting("LOG_FORMAT", "console", "`json` for log collectors.")
@@ -113,13 +117,13 @@ class Settings(BaseSettings):
         Raises SettingsError with a line for each setting that is wrong or missing.
         """
         try:
-            settings = cls()
+            settings = cls().with_files()
         except ValidationError as error:
             raise SettingsError("\n".join(_complaint(problem) for problem in error.errors())) from None
-        missing = [name for name in needs if settings.with_files()._value(name) is None]
+        missing = [name for name in needs if getattr(settings, name) is None]
         if missing:
             raise SettingsError("\n".join(_missing(name) for name in missing))
-        return settings.with_files()
+        return settings
 
     def with_files(self) -> Self:
         """The same with secret keys and admin token taken from the data dir where no setting gives them."""
@@ -135,9 +139,6 @@ class Settings(BaseSettings):
         if self.hf_hub_cache:
             return self.hf_hub_cache.expanduser().absolute()
         return (self.hf_home or self.data_dir).expanduser().absolute() / "hub"
-
-    def _value(self, name: str) -> Any:
-        return getattr(self, name)
 
     @field_validator("local_path_roots", "default_models", mode="before")
     @classmethod

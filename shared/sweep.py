@@ -16,12 +16,11 @@ from shared.operations import (
     back_to_pending,
     end,
     lock_both,
-    lock_model,
     now,
     nudge_for,
     unfinished,
 )
-from shared.tables import UNFINISHED, DownloadStatus, Operation, OperationKind, OperationStatus
+from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, OperationKind, OperationStatus
 from shared.task_names import TASK_QUEUES, QueueName, TaskName
 
 # Seconds after which a pending operation that nobody took is nudged again, and an unheard purge too.
@@ -65,13 +64,13 @@ def _revive(session: Session, operation_id: uuid.UUID, max_attempts: int) -> Ope
     ):
         return None
     operation.failures += 1
-    if operation.cancel_requested_at is not None:
-        end(session, model, operation, OperationStatus.CANCELED)
-    elif operation.failures >= max_attempts:
-        error = DownloadFailed(f"Its worker died in each of the last {operation.failures} attempts.")
+    if operation.failures >= max_attempts and operation.cancel_requested_at is None:
+        detail = f"Its worker died in each of the last {operation.failures} attempts."
+        remedy = None if operation.kind is OperationKind.DOWNLOAD else "Ask for it again."
+        error = DownloadFailed(detail, remedy=remedy)
         end(session, model, operation, OperationStatus.FAILED, error=error.as_dict())
     else:
-        back_to_pending(model, operation, error=None, wait=0)
+        back_to_pending(session, model, operation)
     return operation
 
 
@@ -115,8 +114,8 @@ def _silent(session: Session, operation: Operation) -> bool:
 
 def files_are_gone(session: Session, model_id: int) -> bool:
     """A downloaded model's files have vanished from the volume: say so in its row. False: no longer true."""
-    model = lock_model(session, model_id)
-    if not model.downloaded or unfinished(session, model_id) is not None:
+    model = session.get(Model, model_id, with_for_update=True)
+    if model is None or not model.downloaded or unfinished(session, model_id) is not None:
         return False
     model.downloaded, model.downloaded_at = False, None
     model.download_status = DownloadStatus.NOT_DOWNLOADED

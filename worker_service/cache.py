@@ -99,7 +99,7 @@ def _drop_refs(folder: Path) -> None:
         if (
             not ref.is_symlink()
             and ref.is_file()
-            and not (folder / "snapshots" / ref.read_text().strip()).is_dir()
+            and not (folder / "snapshots" / ref.read_text(errors="replace").strip()).is_dir()
         ):
             ref.unlink()
     _drop_empty_folders(folder / "refs")
@@ -153,7 +153,7 @@ def find_file(cache_dir: Path, repo: str, revision: str, file: str) -> tuple[str
     """(commit, path) of a file that some Hub client downloaded at a branch, tag or commit, or None."""
     folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
     ref = folder / "refs" / revision
-    commit = ref.read_text().strip() if ref.is_file() else revision
+    commit = ref.read_text(errors="replace").strip() if ref.is_file() else revision
     path = folder / "snapshots" / commit / file
     inside = path.resolve().is_relative_to(cache_dir.resolve())
     return (commit, path) if inside and path.is_file() else None

@@ -13,7 +13,7 @@ from shared import claims, events, presence, sessions, sweep
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
-from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
+from shared.tables import IDEMPOTENCY_KEPT, UNFINISHED, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
 from worker_service import cache
 from worker_service.context import Context
@@ -72,6 +72,8 @@ class Sweeper:
         with self._context.database.session() as session:
             found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=slack)
         claims.renew(redis, found.unfinished)
+        for ended in (operation for operation in found.revived if operation.status not in UNFINISHED):
+            claims.release(redis, ended)
         events.note_operations(redis, found.revived)
         for nudge in found.nudges:
             log.info("nudged again", operation=str(nudge.operation.id), task=str(nudge.task))

@@ -243,6 +243,22 @@ def test_a_wish_to_cancel_reaches_the_running_worker_with_its_heartbeat(
     assert _status(database, model_id) == ("Canceled", "canceled")
 
 
+@pytest.mark.parametrize("stop", ["give back", "fails for now"])
+def test_what_would_go_back_to_the_queue_is_canceled_when_somebody_wished_so(
+    database: Database, model_id: int, stop: str
+) -> None:
+    asked = _ask(database, model_id)
+    _begin(database, asked.id)
+    with database.session() as session:
+        operations.cancel(session, model_id, purge=False)
+    with database.session() as session:
+        if stop == "give back":
+            attempts.give_back(session, asked.id, 1, progress=Progress())
+        else:
+            attempts.fail(session, asked.id, 1, error=HubUnavailable(), progress=Progress(), max_attempts=4)
+    assert _status(database, model_id) == ("Canceled", "canceled")
+
+
 def test_a_canceled_operation_whose_worker_died_is_canceled_by_the_sweep(
     database: Database, model_id: int
 ) -> None:
@@ -280,4 +296,5 @@ def test_files_that_vanished_make_a_model_not_downloaded(database: Database, mod
         assert not sweep.files_are_gone(session, model_id)
         model = session.get_one(Model, model_id)
         assert (model.download_status, model.downloaded) == ("NotDownloaded", False)
+        assert not sweep.files_are_gone(session, model_id + 1), "a model that was deleted meanwhile"
         assert model.error["code"] == "FILE_NOT_FOUND"  # type: ignore[index]

@@ -6,7 +6,7 @@ import pytest
 from celery import Celery
 from sqlalchemy import func, insert, select, update
 
-from shared import operations, presence
+from shared import attempts, claims, operations, presence
 from shared.settings import Settings
 from shared.tables import DownloadStatus, IdempotencyKey, Model, Operation
 from tests.conftest import local_model
@@ -50,6 +50,17 @@ def test_after_a_flush_the_claim_and_the_nudge_come_back(context: Context, model
     assert context.redis.llen("weighbridge:downloads") == 1, "one waiting message is enough"
     sweeper.stop()
     assert presence.workers(context.redis) == {}
+
+
+def test_an_operation_that_the_sweep_ends_gives_its_claim_back(context: Context, model: Model) -> None:
+    with context.database.session() as session:
+        asked, _ = operations.request_download(session, model.id, requested_by="t", request_id=None)
+        attempts.begin(session, asked.id, worker="w", lease_seconds=30)
+        operations.cancel(session, model.id, purge=False)
+        session.execute(update(Operation).values(lease_until=func.now() - timedelta(seconds=1)))
+    claims.take(context.redis, asked)
+    _sweeper(context).sweep()
+    assert context.redis.get(claims.key(model.id)) is None
 
 
 def test_a_downloaded_model_whose_file_is_gone_is_marked(
