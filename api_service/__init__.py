@@ -8,7 +8,8 @@ from api_service.errors import ProblemApi
 from api_service.live import Live
 from api_service.parts import Parts
 from api_service.routes import auth as auth_routes
-from api_service.routes import docs, downloads, events, health, hub, models, queue, tasks
+from api_service.routes import dashboard, docs, downloads, events, health, hub, models, queue, storage, tasks
+from api_service.schemas.base import null_or_reference
 from shared.database import Database
 from shared.redis_client import connect
 from shared.secrets import SecretBox
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> Flask:
     auth.register(app, settings, database)
     idempotency.register(app, database)
     api = ProblemApi(app)
+    api.ma_plugin.converter.add_attribute_function(null_or_reference)
     for blueprint in (
         auth_routes.blueprint,
         models.blueprint,
@@ -54,11 +56,13 @@ def create_app(settings: Settings) -> Flask:
         queue.blueprint,
         tasks.blueprint,
         hub.blueprint,
+        storage.blueprint,
         health.blueprint,
         events.blueprint,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
+    app.register_blueprint(dashboard.blueprint)
     return app
 
 

@@ -13,10 +13,11 @@ from shared.settings import Settings
 
 COOKIE = "weighbridge_session"
 CALLER = "admin"
-# Health probes, the sign-in and the docs are open; whatever is not named here wants a token or a session.
+# Health probes, the sign-in, the docs and the dashboard's files are open; whatever is not named here wants
+# a token or a session.
 OPEN_ENDPOINTS = frozenset(
     {"health.alive", "health.ready", "health.health", "auth.login"}
-    | {"api-docs.openapi_json", "docs.page", "docs.asset", "docs.home"}
+    | {"api-docs.openapi_json", "docs.page", "docs.asset", "dashboard.page", "dashboard.asset"}
 )
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Characters. Fewer than a random token of 96 bits has.

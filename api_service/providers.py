@@ -38,6 +38,8 @@ class Target:
     api_version: str | None = None
     deployment: str | None = None
     key_withheld: bool = False  # a stored key exists, but the address is not the one that it was stored for
+    # The stored connection, where the request changes nothing about it.
+    stored: tuple[Any, ...] | None = field(default=None, repr=False)
 
 
 class Diagnosis(Exception):
@@ -62,6 +64,8 @@ def target(session: Session, fields: Mapping[str, Any], *, secrets: SecretBox) -
         stored = {
             name: getattr(model, name) for name in ("provider", "base_url", "api_version", "deployment")
         }
+        if all(name in stored and given[name] == stored[name] for name in given):
+            given |= {"stored": registry.connection_of(model)}
         moved = any(given.get(name, stored[name]) != stored[name] for name in ("provider", "base_url"))
         if "api_key" not in given and model.api_key_encrypted:
             given |= {"key_withheld": True} if moved else {"api_key": secrets.get(model, "api_key")}

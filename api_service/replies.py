@@ -114,6 +114,7 @@ def _model_body(model: Model, active: dict[str, Any] | None) -> dict[str, Any]:
     return columns | {
         "has_api_key": model.api_key_encrypted is not None,
         "has_hf_token": model.hf_token_encrypted is not None,
+        "connection": model.connection and model.connection | {"tested_at": model.connection_tested_at},
         "active_operation": active,
         "metadata": _NO_FACTS | {"tags": []} if local else None,
         "runtime": _UNLOADED if local else None,

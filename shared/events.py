@@ -65,11 +65,18 @@ def note_model(redis: Redis, kind: EventType, model_id: int) -> None:
 
 
 def note_operations(redis: Redis, operations: Iterable[Operation]) -> None:
-    """After the commit: these downloads have a new status. Never raises: it is only a note."""
+    """After the commit: these have a new status; a delete is told as what became of its model.
+
+    Never raises: it is only a note.
+    """
     for operation in operations:
         if operation.kind is OperationKind.DOWNLOAD:
             kind = _OF_STATUS[operation.status]
             _add(redis, {"type": kind.value, "model": operation.model_id, "operation": str(operation.id)})
+        else:
+            is_gone = operation.status is OperationStatus.COMPLETED
+            kind = EventType.MODEL_DELETED if is_gone else EventType.MODEL_UPDATED
+            note_model(redis, kind, operation.model_id)
 
 
 def last_id(redis: Redis) -> str:

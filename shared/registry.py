@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from psycopg2.errors import UniqueViolation
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,8 @@ HOSTED_FIELDS = frozenset({"provider", "base_url", "api_key", "api_version", "de
 HUB_FIELDS = frozenset({"hf_repo", "revision", "model_file", "allow_patterns", "ignore_patterns", "hf_token"})
 LOCAL_FIELDS = HUB_FIELDS | {"source", "local_path", "download_now"}
 SECRET_FIELDS = frozenset({"api_key", "hf_token"})
+# What decides whether a hosted model can be reached.
+CONNECTION_COLUMNS = ("provider", "base_url", "api_version", "deployment", "api_key_encrypted")
 # What decides which bytes a model stands for.
 IDENTITY_FIELDS = frozenset(
     {"source", "hf_repo", "revision", "model_file", "allow_patterns", "ignore_patterns", "local_path"}
@@ -73,6 +75,7 @@ def change(
         name: getattr(model, name, None) for name in HOSTED_FIELDS | LOCAL_FIELDS if _is_set(model, name)
     }
     _check(merged | dict(fields) | {"type": model.type})
+    before = connection_of(model)
     with _written(session, model):
         for name, value in fields.items():
             if name not in SECRET_FIELDS | {"download_now"}:
@@ -80,8 +83,35 @@ def change(
         if "local_path" in fields:
             _adopt_path(model, roots)
         _store_secrets(model, fields, secrets)
+        if connection_of(model) != before:
+            model.connection, model.connection_tested_at = None, None
     session.refresh(model)
     return model
+
+
+def connection_of(model: Model) -> tuple[Any, ...]:
+    """What a hosted model is reached with, the key encrypted: a test's outcome holds for this only."""
+    return tuple(getattr(model, name) for name in CONNECTION_COLUMNS)
+
+
+def keep_outcome(
+    session: Session, model_id: int, *, connection: tuple[Any, ...], outcome: Mapping[str, Any]
+) -> bool:
+    """Keep how a test of this connection ended; False when the model is reached otherwise by now, or gone.
+
+    A test is no edit: `updated_at` stays.
+    """
+    unchanged = (
+        getattr(Model, name).is_not_distinct_from(value)
+        for name, value in zip(CONNECTION_COLUMNS, connection, strict=True)
+    )
+    kept = (
+        update(Model)
+        .where(Model.id == model_id, *unchanged)
+        .values(connection=outcome, connection_tested_at=func.now(), updated_at=Model.updated_at)
+        .returning(Model.id)
+    )
+    return session.scalar(kept) is not None
 
 
 def get(session: Session, model_id: int) -> Model:

@@ -140,6 +140,9 @@ class Model(Base):
     api_version: Mapped[str | None] = mapped_column(String(64))
     deployment: Mapped[str | None] = mapped_column(String(255))
     api_key_encrypted: Mapped[str | None] = mapped_column(Text)
+    # How the last test of exactly this address and key ended: ok, latency_ms, error (code, detail, remedy).
+    connection: Mapped[dict[str, Any] | None]
+    connection_tested_at: Mapped[datetime | None]
 
     source: Mapped[ModelSource | None] = mapped_column(_words(ModelSource))
     hf_repo: Mapped[str | None] = mapped_column(String(255))
@@ -235,6 +238,23 @@ class Operation(Base):
         ),
         Index("ix_operations_purge", "id", postgresql_where=text("purge_requested_at IS NOT NULL")),
     )
+
+
+class Volume(Base):
+    """What a worker last saw of a volume. Sizes in bytes.
+
+    The path names it: workers share one volume and mount it at one path, so the last look of any of them
+    counts. The row of a path that is no longer used stays behind and is no longer the newest.
+    """
+
+    __tablename__ = "volumes"
+
+    path: Mapped[str] = mapped_column(Text, primary_key=True)  # of the cache directory
+    total_bytes: Mapped[int] = mapped_column(BigInteger)
+    available_bytes: Mapped[int] = mapped_column(BigInteger)  # what is set aside counts as available
+    # Taken up by half files, also those of downloads that failed or were canceled.
+    partial_bytes: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[datetime]
 
 
 # How long the first answer is given again.

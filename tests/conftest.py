@@ -25,7 +25,9 @@ from shared.database import Database
 from shared.redis_client import connect
 from shared.settings import Settings, setting_names
 from shared.tables import DownloadStatus, Model, ModelSource, ModelType
+from tests import contract
 
+pytest_plugins = ["tests.stack"]
 ROOT = Path(__file__).parent.parent
 ADMIN_TOKEN = "wb_test-admin-token-000000000000"
 SECRET_KEY = Fernet.generate_key().decode()
@@ -142,7 +144,10 @@ def local_model(database: Database) -> Model:
 
 
 class Api:
-    """The API in this process, called with the admin token; replies are werkzeug's."""
+    """The API in this process, called with the admin token; replies are werkzeug's.
+
+    Each reply is held against the OpenAPI document.
+    """
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
@@ -151,7 +156,9 @@ class Api:
         headers = dict(kwargs.pop("headers", {}))
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        return self.client.open(path, method=method, headers=headers, **kwargs)
+        answer = self.client.open(path, method=method, headers=headers, **kwargs)
+        contract.assert_kept(self.client.application, method, answer)
+        return answer
 
     def get(self, path: str, **kwargs: Any) -> TestResponse:
         return self.call("GET", path, **kwargs)

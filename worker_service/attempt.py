@@ -17,13 +17,14 @@ from typing import TypeVar
 import structlog
 from redis.exceptions import RedisError
 
-from shared import attempts, claims, progress
+from shared import attempts, claims, events, operations, progress
 from shared.attempts import OperationLost
-from shared.errors import ServiceUnavailable
+from shared.errors import ServiceUnavailable, WeighbridgeError
 from shared.progress import Progress
 from shared.tables import Operation
 from worker_service import lifeline
 from worker_service.context import Context
+from worker_service.volume import note_volume
 
 SAMPLES_PER_SECOND = 4
 # Seconds over which the speed is averaged: calm enough to read, quick enough to show a stall.
@@ -178,6 +179,20 @@ class Attempt:
             except RedisError as error:
                 # The row still gets the bytes and brings the wish to cancel, with each heartbeat.
                 log.debug("progress not shown", error=type(error).__name__)
+
+
+def tidy(context: Context, operation: Operation) -> None:
+    """An attempt has ended: look at the volume, tell those who watch, give claim and flag back."""
+    try:
+        note_volume(context)
+        with context.database.session() as session:
+            after = operations.get(session, operation.id)
+        events.note_operations(context.redis, [after])
+        if after.finished_at is not None:
+            claims.release(context.redis, operation)
+            context.redis.delete(progress.cancel_key(operation.id))
+    except (RedisError, WeighbridgeError) as error:
+        log.warning("claim left to expire", error=type(error).__name__)
 
 
 class _Speed:

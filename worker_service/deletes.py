@@ -3,16 +3,14 @@
 import uuid
 
 import structlog
-from redis.exceptions import RedisError
 
-from shared import attempts, claims, events
+from shared import attempts
 from shared.attempts import OperationLost
 from shared.errors import WeighbridgeError
-from shared.events import EventType
 from shared.progress import Progress
 from shared.tables import Model, Operation
 from worker_service import cache
-from worker_service.attempt import Attempt, Stop
+from worker_service.attempt import Attempt, Stop, tidy
 from worker_service.context import Context
 from worker_service.manifests import asked_for, needed_by_others
 
@@ -32,12 +30,10 @@ def run_delete(context: Context, operation_id: uuid.UUID) -> None:
     ):
         try:
             _attempt(context, operation)
-            events.note_model(context.redis, _what_became(context, operation), operation.model_id)
-            claims.release(context.redis, operation)
         except OperationLost:
             log.warning("delete lost to another attempt", attempt=operation.attempt)
-        except RedisError as error:
-            log.warning("claim left to expire", error=type(error).__name__)
+            return
+        tidy(context, operation)
 
 
 def _attempt(context: Context, operation: Operation) -> None:
@@ -52,12 +48,6 @@ def _attempt(context: Context, operation: Operation) -> None:
     with context.database.session() as session:
         attempts.complete_delete(session, operation.id, operation.attempt)
     log.info("delete finished", bytes=freed)
-
-
-def _what_became(context: Context, operation: Operation) -> EventType:
-    with context.database.session() as session:
-        gone = session.get(Model, operation.model_id) is None
-    return EventType.MODEL_DELETED if gone else EventType.MODEL_UPDATED
 
 
 def _remove(context: Context, operation: Operation) -> int:

@@ -6,16 +6,15 @@ from typing import Any
 
 import structlog
 from celery import current_app
-from redis.exceptions import RedisError
 
-from shared import attempts, claims, events, operations, progress
+from shared import attempts, events, operations
 from shared.attempts import OperationLost
 from shared.broker import ring
 from shared.errors import DownloadFailed, ModelNotFound, WeighbridgeError
 from shared.hub import RemoteFile
 from shared.progress import Progress
 from shared.tables import Model, Operation
-from worker_service.attempt import Attempt, AttemptStopped, Stop
+from worker_service.attempt import Attempt, AttemptStopped, Stop, tidy
 from worker_service.context import Context
 from worker_service.transfer import Manifest, Transfer, TransferStopped, freeze, snapshot_path
 
@@ -47,7 +46,7 @@ def _run(context: Context, operation: Operation, model: Model | None) -> None:
     except OperationLost:
         log.warning("download lost to another attempt", attempt=operation.attempt)
         return
-    _tidy(context, operation)
+    tidy(context, operation)
 
 
 def _attempt(context: Context, attempt: Attempt, model: Model | None) -> None:
@@ -190,16 +189,3 @@ def _failed(context: Context, attempt: Attempt, error: WeighbridgeError) -> None
             max_attempts=context.settings.max_attempts,
         )
     log.warning("download failed", code=error.code, detail=error.detail, status=str(after.status))
-
-
-def _tidy(context: Context, operation: Operation) -> None:
-    """The attempt has ended: tell those who watch, and give claim and flag back (they would expire)."""
-    try:
-        with context.database.session() as session:
-            after = operations.get(session, operation.id)
-        events.note_operations(context.redis, [after])
-        if after.finished_at is not None:
-            claims.release(context.redis, operation)
-            context.redis.delete(progress.cancel_key(operation.id))
-    except (RedisError, WeighbridgeError) as error:
-        log.warning("claim left to expire", error=type(error).__name__)

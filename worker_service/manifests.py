@@ -34,6 +34,20 @@ def needed_by_others(session: Session, model: Model) -> list[ManifestJson]:
     return [manifest for manifest in found if manifest]
 
 
+def awaited(session: Session) -> set[str]:
+    """The blobs that unfinished downloads bring; where one has no manifest yet, those of the one before."""
+    unfinished = select(Operation.model_id).where(
+        Operation.kind == OperationKind.DOWNLOAD, Operation.status.in_(UNFINISHED)
+    )
+    last = (
+        select(Operation.manifest)
+        .distinct(Operation.model_id)
+        .where(Operation.model_id.in_(unfinished), Operation.manifest.is_not(None))
+        .order_by(Operation.model_id, Operation.created_at.desc())
+    )
+    return oids(manifest for manifest in session.scalars(last) if manifest)
+
+
 def oids(manifests: Iterable[ManifestJson]) -> set[str]:
     """The blobs of all these manifests."""
     return {file["oid"] for manifest in manifests for file in manifest["files"]}

@@ -17,6 +17,7 @@ from shared.tables import IDEMPOTENCY_KEPT, UNFINISHED, IdempotencyKey, Model, M
 from shared.task_names import QueueName
 from worker_service import cache
 from worker_service.context import Context
+from worker_service.volume import note_volume
 
 # Seconds between looks for downloaded models whose files are gone, and for outworn idempotency keys.
 LOOK_AT_FILES = 60
@@ -78,6 +79,7 @@ class Sweeper:
         for nudge in found.nudges:
             log.info("nudged again", operation=str(nudge.operation.id), task=str(nudge.task))
             ring(self._app, nudge)
+        note_volume(self._context)
         if time.monotonic() - self._looked_at_files > LOOK_AT_FILES:
             self._looked_at_files = time.monotonic()
             forget_outworn(self._context)

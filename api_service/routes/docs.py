@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import swagger_ui_bundle
-from flask import Blueprint, Response, redirect, render_template, send_from_directory
-from werkzeug import Response as WerkzeugResponse
+from flask import Blueprint, Response, render_template, send_from_directory
 
 blueprint = Blueprint("docs", __name__, template_folder="../templates")
 
@@ -29,10 +28,3 @@ def page() -> Response:
 def asset(name: str) -> Response:
     """A file of the page."""
     return send_from_directory(_ASSETS.get(name, Path("/nonexistent")), name, max_age=3600)
-
-
-@blueprint.get("/")
-@blueprint.get("/sign-in")
-def home() -> WerkzeugResponse:
-    """Until the dashboard is built in, people land on the documentation."""
-    return redirect("/api/docs")

@@ -123,7 +123,6 @@ def delete_model(query: dict[str, Any], model_id: int) -> Any:
     if operation is None:
         events.note_model(here.redis, EventType.MODEL_DELETED, model_id)
         return Response(status=204)
-    events.note_model(here.redis, EventType.MODEL_UPDATED, model_id)
     announce(operation if outcome is Requested.CREATED else None)
     return OperationSchema().dump(operation_bodies([operation])[0]), 202
 
@@ -140,11 +139,23 @@ def get_usage(model_id: int) -> Any:
 @blueprint.arguments(TestConnectionSchema)
 @blueprint.response(200, TestConnectionResultSchema)
 def test_connection(fields: dict[str, Any]) -> Any:
-    """Ask a provider for its models or deployments: says whether address and key work, spends no token."""
+    """Ask a provider for its models or deployments: says whether address and key work, spends no token.
+
+    With modelId and nothing that differs from what is stored, the model keeps the outcome as `connection`.
+    """
     here = parts()
     with here.database.session() as session:
         target = providers.target(session, fields, secrets=here.secrets)
-    return providers.test_connection(target)
+    result = providers.test_connection(target)  # outside a session: the provider may take its time
+    if target.stored is not None:
+        outcome = {name: result[name] for name in ("ok", "latency_ms", "error")}
+        with here.database.session() as session:
+            is_kept = registry.keep_outcome(
+                session, fields["model_id"], connection=target.stored, outcome=outcome
+            )
+        if is_kept:
+            events.note_model(here.redis, EventType.MODEL_UPDATED, fields["model_id"])
+    return result
 
 
 def _filtered(query: dict[str, Any]) -> Select[Model]:

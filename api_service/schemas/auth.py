@@ -1,8 +1,8 @@
 """Shapes of signing in and out."""
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
-from api_service.schemas.base import BaseSchema, Secret
+from api_service.schemas.base import BaseSchema, ReplySchema, Secret
 
 
 class LoginSchema(BaseSchema):
@@ -11,12 +11,12 @@ class LoginSchema(BaseSchema):
     token = Secret(required=True, metadata={"description": "An API token, such as the admin token."})
 
 
-class MeSchema(BaseSchema):
+class MeSchema(ReplySchema):
     """Who is signed in, and how."""
 
     name = fields.String()
-    role = fields.String(metadata={"description": "viewer, operator or admin"})
-    via = fields.String(metadata={"description": "token or session"})
+    role = fields.String(validate=validate.OneOf(["viewer", "operator", "admin"]))
+    via = fields.String(validate=validate.OneOf(["token", "session"]))
     csrf_token = fields.String(
         allow_none=True, metadata={"description": "With a session: send it as X-CSRF-Token with every write."}
     )

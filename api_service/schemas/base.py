@@ -27,6 +27,22 @@ class BaseSchema(Schema):
         field_obj.data_key = field_obj.data_key or camel(field_name)
 
 
+class ReplySchema(BaseSchema):
+    """A reply: every field is always there. Nothing is loaded with it, so `required` only documents that."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field) -> None:
+        """Document the field as one that a client need not look for."""
+        super().on_bind_field(field_name, field_obj)
+        field_obj.required = True
+
+
+def null_or_reference(_converter: Any, _field: fields.Field, *, ret: dict[str, Any]) -> dict[str, Any]:
+    """Document a nested shape that may be null as this shape or null; apispec says: as it, or any object."""
+    any_object, null = {"type": "object", "nullable": True}, {"enum": [None]}
+    choices = [null if choice == any_object else choice for choice in ret.get("anyOf", ())]
+    return {"anyOf": choices} if choices else {}
+
+
 def no_control_characters(text: str) -> None:
     """Refuse control characters, NUL and lone surrogates: nothing we store or print wants them."""
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):

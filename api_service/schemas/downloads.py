@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from api_service.schemas.base import BaseSchema, PageQuery, Text
+from api_service.schemas.base import PageQuery, ReplySchema, Text
 from api_service.schemas.models import HubFields, inside_repository
 from api_service.schemas.operations import OperationSchema
 from shared.tables import OperationStatus
@@ -20,7 +20,7 @@ class QueueItemSchema(OperationSchema):
     )
 
 
-class QueueSchema(BaseSchema):
+class QueueSchema(ReplySchema):
     """The queue view, by section."""
 
     active = fields.List(fields.Nested(QueueItemSchema))

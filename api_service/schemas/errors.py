@@ -2,10 +2,10 @@
 
 from marshmallow import INCLUDE, fields
 
-from api_service.schemas.base import BaseSchema
+from api_service.schemas.base import BaseSchema, ReplySchema
 
 
-class FailureSchema(BaseSchema):
+class FailureSchema(ReplySchema):
     """What went wrong, and what a person can do."""
 
     code = fields.String()
@@ -19,13 +19,13 @@ class ProblemSchema(BaseSchema):
     class Meta:
         unknown = INCLUDE
 
-    type = fields.String()
-    title = fields.String()
-    status = fields.Integer()
-    detail = fields.String()
-    code = fields.String(metadata={"description": "Stable, upper snake case."})
-    remedy = fields.String()
-    request_id = fields.String()
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "Stable, upper snake case."})
+    remedy = fields.String(required=True)
+    request_id = fields.String(required=True)
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),

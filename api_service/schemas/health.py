@@ -2,39 +2,39 @@
 
 from marshmallow import fields, validate
 
-from api_service.schemas.base import BaseSchema
+from api_service.schemas.base import ReplySchema
 
 _STATUS = validate.OneOf(["ok", "degraded", "unavailable"])
 
 
-class ProbeSchema(BaseSchema):
+class ProbeSchema(ReplySchema):
     """The answer of a probe."""
 
     status = fields.String(validate=_STATUS)
 
 
-class WorkerQueueSchema(BaseSchema):
+class WorkerQueueSchema(ReplySchema):
     """How many live workers serve a queue."""
 
     queue = fields.String()
     workers = fields.Integer()
 
 
-class WorkersSchema(BaseSchema):
+class WorkersSchema(ReplySchema):
     """The worker service."""
 
     status = fields.String(validate=_STATUS)
     queues = fields.List(fields.Nested(WorkerQueueSchema))
 
 
-class HubSchema(BaseSchema):
+class HubSchema(ReplySchema):
     """The Hub that this installation asks."""
 
     endpoint = fields.String()
     offline = fields.Boolean(metadata={"description": "HF_HUB_OFFLINE is set: the Hub is never asked."})
 
 
-class HealthSchema(BaseSchema):
+class HealthSchema(ReplySchema):
     """How every part is."""
 
     status = fields.String(validate=_STATUS)

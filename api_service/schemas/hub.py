@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from marshmallow import ValidationError, fields, validate
 
-from api_service.schemas.base import MAX_ID, BaseSchema, Text
+from api_service.schemas.base import MAX_ID, BaseSchema, ReplySchema, Text
 from api_service.schemas.models import QuantizationSchema
 from shared.hub_names import repo_id_problem, revision_problem
 
@@ -28,7 +28,7 @@ class ResolveQuery(BaseSchema):
     )
 
 
-class RepoRefSchema(BaseSchema):
+class RepoRefSchema(ReplySchema):
     """What was meant; revision and filename are null where they were not said."""
 
     repo = fields.String()
@@ -51,7 +51,7 @@ class RepoQuery(BaseSchema):
     )
 
 
-class RatingsSchema(BaseSchema):
+class RatingsSchema(ReplySchema):
     """One to five."""
 
     speed = fields.Integer()
@@ -59,7 +59,7 @@ class RatingsSchema(BaseSchema):
     quality = fields.Integer()
 
 
-class VariantSchema(BaseSchema):
+class VariantSchema(ReplySchema):
     """One choice of what to download: a GGUF file with all its parts, or the whole repository."""
 
     kind = fields.String(validate=validate.OneOf(["gguf", "repository"]))
@@ -82,7 +82,7 @@ class VariantSchema(BaseSchema):
     )
 
 
-class ExtraSchema(BaseSchema):
+class ExtraSchema(ReplySchema):
     """A file that belongs to the variants and is none."""
 
     filename = fields.String()
@@ -90,7 +90,7 @@ class ExtraSchema(BaseSchema):
     kind = fields.String(validate=validate.OneOf(["projector", "imatrix"]))
 
 
-class RepoPreviewSchema(BaseSchema):
+class RepoPreviewSchema(ReplySchema):
     """A repository of the Hub at one commit; null where the Hub does not say."""
 
     repo = fields.String()

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from api_service.parts import parts
-from api_service.schemas.base import BaseSchema, Flag, PageQuery, Secret, Text
+from api_service.schemas.base import BaseSchema, Flag, PageQuery, ReplySchema, Secret, Text
 from api_service.schemas.errors import FailureSchema
 from api_service.schemas.operations import OperationSchema
 from shared.hub_names import parse_repo, revision_problem
@@ -137,7 +137,7 @@ class TestConnectionSchema(HostedFields):
             raise ValidationError("Is required without modelId.", "provider")
 
 
-class TestConnectionResultSchema(BaseSchema):
+class TestConnectionResultSchema(ReplySchema):
     """What the provider answered."""
 
     ok = fields.Boolean()
@@ -148,14 +148,23 @@ class TestConnectionResultSchema(BaseSchema):
     error = fields.Nested(FailureSchema, allow_none=True)
 
 
-class QuantizationSchema(BaseSchema):
+class ConnectionSchema(ReplySchema):
+    """How the last test of a hosted model's connection ended."""
+
+    ok = fields.Boolean()
+    tested_at = fields.DateTime()
+    latency_ms = fields.Integer(metadata={"description": "Milliseconds until the answer."})
+    error = fields.Nested(FailureSchema, allow_none=True)
+
+
+class QuantizationSchema(ReplySchema):
     """How the weights were made smaller."""
 
     method = fields.String()
     bits = fields.Integer()
 
 
-class ModelFactsSchema(BaseSchema):
+class ModelFactsSchema(ReplySchema):
     """What is known about a local model; null where it is not known."""
 
     architecture = fields.String(allow_none=True)
@@ -172,7 +181,7 @@ class ModelFactsSchema(BaseSchema):
     tags = fields.List(fields.String())
 
 
-class RuntimeSchema(BaseSchema):
+class RuntimeSchema(ReplySchema):
     """Whether the model is loaded into memory."""
 
     status = fields.String()
@@ -181,7 +190,7 @@ class RuntimeSchema(BaseSchema):
     memory_bytes = fields.Integer(allow_none=True)
 
 
-class ModelSchema(BaseSchema):
+class ModelSchema(ReplySchema):
     """A registered model; never a secret."""
 
     id = fields.Integer()
@@ -198,6 +207,11 @@ class ModelSchema(BaseSchema):
     api_version = fields.String(allow_none=True)
     deployment = fields.String(allow_none=True)
     has_api_key = fields.Boolean()
+    connection = fields.Nested(
+        ConnectionSchema,
+        allow_none=True,
+        metadata={"description": "null: local, or not tested since address or key have changed."},
+    )
     source = fields.Enum(ModelSource, by_value=True, allow_none=True)
     hf_repo = fields.String(allow_none=True)
     revision = fields.String(allow_none=True)
@@ -267,14 +281,22 @@ class CancelSchema(BaseSchema):
     )
 
 
-class UsageSchema(BaseSchema):
+class ReferenceSchema(ReplySchema):
+    """A consumer's word that it uses a model."""
+
+    consumer = fields.String()
+    name = fields.String()
+    detail = fields.String(allow_none=True)
+
+
+class UsageSchema(ReplySchema):
     """Can it be deleted, what would that free, who uses it."""
 
     model_id = fields.Integer()
     is_installed = fields.Boolean()
     size_on_disk_bytes = fields.Integer()
     estimated_freed_bytes = fields.Integer()
-    blocked_by = fields.List(fields.Dict())
+    blocked_by = fields.List(fields.Nested(ReferenceSchema))
     warnings = fields.List(fields.String())
     is_default = fields.Boolean()
     loaded_in = fields.List(fields.String())

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from api_service.schemas.base import MAX_ID, BaseSchema, Instant, PageQuery
+from api_service.schemas.base import MAX_ID, Instant, PageQuery, ReplySchema
 from api_service.schemas.errors import FailureSchema
 from shared.progress import Progress
 from shared.tables import DownloadStatus, Operation, OperationKind, OperationStatus
@@ -20,17 +20,24 @@ MODEL_WORDS = {
     OperationStatus.CANCELED: DownloadStatus.CANCELED,
 }
 
+PHASES = ("resolving", "transferring", "verifying", "publishing")
 
-class OperationSchema(BaseSchema):
+
+class OperationSchema(ReplySchema):
     """Progress of an operation. Sizes in bytes, speed in bytes per second, times in seconds."""
 
     task_id = fields.String(allow_none=True)
     model_id = fields.Integer()
     operation = fields.String(validate=validate.OneOf(list(OperationKind)))
     status = fields.String(
-        metadata={"description": "Under a model one of its download words, under a task one of its states."}
+        validate=validate.OneOf([*DownloadStatus, *OperationStatus]),
+        metadata={"description": "Under a model one of its download words, under a task one of its states."},
     )
-    phase = fields.String(allow_none=True)
+    phase = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(PHASES),
+        metadata={"description": "null unless it runs."},
+    )
     bytes_downloaded = fields.Integer(metadata={"description": "On the volume, whoever brought them."})
     bytes_total = fields.Integer(allow_none=True, metadata={"description": "null while resolving."})
     bytes_reused = fields.Integer(

@@ -1,11 +1,13 @@
 import socket
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from api_service import providers
+from shared import events
 from tests.conftest import Api
 from tests.provider_server import KEY, ProviderServer
 
@@ -151,3 +153,100 @@ def test_a_local_model_has_no_connection(api: Api) -> None:
     local = api.post("/api/models", {"type": "local", "name": "L", "hfRepo": "a/b"}).json
     assert api.post("/api/models/test-connection", {"modelId": local["id"]}).status_code == 422
     assert api.post("/api/models/test-connection", {"modelId": 999}).status_code == 404
+
+
+def _connection(api: Api, model_id: int) -> Any:
+    return api.get(f"/api/models/{model_id}").json["connection"]
+
+
+def test_the_model_keeps_how_its_last_test_ended(api: Api, provider: ProviderServer, stored: int) -> None:
+    path = f"/api/models/{stored}"
+    before = api.get(path).json
+    assert before["connection"] is None
+    result = _test(api, modelId=stored)
+    after = api.get(path).json
+    kept = after["connection"]
+    assert {name: kept[name] for name in ("ok", "latencyMs", "error")} == {
+        "ok": True,
+        "latencyMs": result["latencyMs"],
+        "error": None,
+    }
+    assert datetime.fromisoformat(kept["testedAt"]) > datetime.fromisoformat(before["createdAt"])
+    assert after | {"connection": None} == before, "a test is no edit"
+    assert api.get("/api/models").json == [after]
+
+    api.patch(path, {"apiKey": "sk-wrong-canary"})
+    failure = _test(api, modelId=stored)["error"]
+    assert failure["code"] == "INVALID_API_KEY"
+    assert (_connection(api, stored)["ok"], _connection(api, stored)["error"]) == (False, failure)
+    assert "canary" not in api.get(path).text
+
+
+def test_those_who_watch_learn_of_a_test_that_is_kept(api: Api, redis: Any, stored: int) -> None:
+    seen = events.last_id(redis)
+    _test(api, modelId=stored, apiKey=KEY)
+    assert events.since(redis, seen) == []
+    _test(api, modelId=stored)
+    assert [(note.type, note.model_id) for note in events.since(redis, seen)] == [("model.updated", stored)]
+
+
+def test_only_a_test_of_what_is_stored_is_kept(api: Api, provider: ProviderServer, stored: int) -> None:
+    elsewhere = f"{provider.url}/status/500"
+    for changed in ({"apiKey": KEY}, {"baseUrl": elsewhere, "apiKey": KEY}, {"deployment": "d"}):
+        _test(api, modelId=stored, **changed)
+        assert _connection(api, stored) is None
+    _test(api, modelId=stored, provider="openai", baseUrl=f"{provider.url}/v1")
+    assert _connection(api, stored)["ok"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"baseUrl": "http://127.0.0.1:9/v1"},
+        {"provider": "azure-openai"},
+        {"apiKey": KEY},
+        {"apiKey": None},
+        {"apiVersion": "2024-10-21"},
+        {"deployment": "chat-prod"},
+    ],
+)
+def test_a_changed_connection_has_not_been_tested(api: Api, stored: int, changed: dict[str, Any]) -> None:
+    _test(api, modelId=stored)
+    assert api.patch(f"/api/models/{stored}", changed).json["connection"] is None
+    assert _connection(api, stored) is None
+
+
+def test_a_change_of_anything_else_keeps_the_outcome(api: Api, provider: ProviderServer, stored: int) -> None:
+    _test(api, modelId=stored)
+    kept = _connection(api, stored)
+    unchanged = {"provider": "openai", "baseUrl": f"{provider.url}/v1", "deployment": None}
+    for changed in ({"name": "New", "category": "llm", "isActive": False}, unchanged):
+        assert api.patch(f"/api/models/{stored}", changed).json["connection"] == kept
+
+
+def test_the_outcome_is_dropped_when_the_key_changes_during_the_test(
+    api: Api, stored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_connection = providers.test_connection
+
+    def while_somebody_edits(where: providers.Target) -> dict[str, Any]:
+        api.patch(f"/api/models/{stored}", {"apiKey": "sk-new"})
+        return test_connection(where)
+
+    monkeypatch.setattr(providers, "test_connection", while_somebody_edits)
+    assert _test(api, modelId=stored)["ok"]
+    assert _connection(api, stored) is None
+
+
+def test_the_outcome_is_dropped_when_the_model_is_deleted_during_the_test(
+    api: Api, stored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_connection = providers.test_connection
+
+    def while_somebody_deletes(where: providers.Target) -> dict[str, Any]:
+        api.delete(f"/api/models/{stored}")
+        return test_connection(where)
+
+    monkeypatch.setattr(providers, "test_connection", while_somebody_deletes)
+    assert _test(api, modelId=stored)["ok"]
+    assert api.get(f"/api/models/{stored}").status_code == 404

@@ -2,12 +2,25 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from redis import Redis
+
+from shared import events
 from tests.hub_server import Fault
-from tests.journeys.conftest import TERMINAL, Stack, wait_for
+from tests.stack import TERMINAL, Stack, wait_for
 
 MB = 1_000_000
+
+
+@pytest.fixture
+def stack_redis(stack: Stack) -> Iterator[Redis]:
+    """The stack's own Redis."""
+    client: Redis = Redis.from_url(stack.env["REDIS_URL"], decode_responses=True)
+    yield client
+    client.close()
 
 
 def _delete(stack: Stack, model_id: int) -> dict[str, object]:
@@ -117,3 +130,34 @@ def test_a_canceled_repository_leaves_nothing_behind_when_it_is_deleted(stack: S
     _delete(stack, model["id"])
     assert not folder.exists()
     assert not list((stack.cache / ".weighbridge").rglob(f"{hashlib.sha256(big).hexdigest()}*"))
+
+
+def _told(redis: Redis, since: str, model_id: int) -> list[str]:
+    """What was told of the model; that its download has ended may still come."""
+    told = [note.type.value for note in events.since(redis, since) if note.model_id == model_id]
+    return [word for word in told if word.startswith("model.")]
+
+
+def test_those_who_watch_see_a_delete_asked_for_and_the_model_gone(stack: Stack, stack_redis: Redis) -> None:
+    model = stack.register(stack.add_repo({"watched.gguf": os.urandom(MB)}), downloadNow=True)
+    stack.wait_status(model, "Downloaded")
+    seen = events.last_id(stack_redis)
+    _delete(stack, model["id"])
+    told = wait_for("the end to be told", lambda: _told(stack_redis, seen, model["id"])[1:])
+    assert told == ["model.deleted"]
+    assert _told(stack_redis, seen, model["id"])[0] == "model.updated"
+
+
+def test_those_who_watch_see_that_a_delete_has_failed(stack: Stack, stack_redis: Redis) -> None:
+    repo = stack.add_repo({"kept.gguf": os.urandom(MB)})
+    model = stack.register(repo, downloadNow=True)
+    stack.wait_status(model, "Downloaded")
+    folder = stack.cache / f"models--{repo.replace('/', '--')}"
+    folder.joinpath("refs").rename(folder / "elsewhere")
+    folder.joinpath("refs").symlink_to("elsewhere")
+    seen = events.last_id(stack_redis)
+    failed = _delete(stack, model["id"])
+    assert failed["status"] == "failed"
+    told = wait_for("the failure to be told", lambda: _told(stack_redis, seen, model["id"])[1:])
+    assert told == ["model.updated"]
+    assert stack.get(f"/api/models/{model['id']}")["activeOperation"] is None

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.hub_server import Fault
-from tests.journeys.conftest import TERMINAL, Stack, wait_for
+from tests.stack import TERMINAL, Stack, wait_for
 
 MB = 1_000_000
 

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from tests.conftest import ADMIN_TOKEN
-from tests.journeys.conftest import Stack
+from tests.stack import Stack
 
 MB = 1_000_000
 

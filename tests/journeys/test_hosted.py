@@ -1,7 +1,7 @@
 """A hosted model, from its first test to its last."""
 
-from tests.journeys.conftest import Stack
 from tests.provider_server import KEY, ProviderServer
+from tests.stack import Stack
 
 
 def test_a_hosted_model_is_tested_registered_rotated_and_deleted(stack: Stack) -> None:

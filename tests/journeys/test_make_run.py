@@ -17,7 +17,7 @@ import requests
 
 from tests.conftest import ROOT
 from tests.hub_server import HubServer
-from tests.journeys.conftest import wait_for
+from tests.stack import wait_for
 
 
 @dataclass

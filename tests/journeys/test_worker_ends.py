@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.journeys.conftest import Stack, wait_for
+from tests.stack import Stack, wait_for
 
 MB = 1_000_000
 SIZE = 50 * MB

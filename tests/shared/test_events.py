@@ -34,12 +34,16 @@ def test_notes_are_read_in_order_after_an_id(redis: fakeredis.FakeRedis) -> None
     assert [(note.model_id, note.operation_id) for note in later] == [(7, operation.id), (7, None)]
 
 
-def test_a_delete_is_no_download(redis: fakeredis.FakeRedis) -> None:
-    operation = Operation(
-        id=uuid.uuid4(), model_id=7, kind=OperationKind.DELETE, status=OperationStatus.PENDING
-    )
+@pytest.mark.parametrize("status", list(OperationStatus))
+def test_a_delete_is_told_as_what_became_of_its_model(
+    redis: fakeredis.FakeRedis, status: OperationStatus
+) -> None:
+    operation = Operation(id=uuid.uuid4(), model_id=7, kind=OperationKind.DELETE, status=status)
     events.note_operations(redis, [operation])
-    assert events.since(redis, "0-0") == []
+    told = "model.deleted" if status is OperationStatus.COMPLETED else "model.updated"
+    assert [(note.type, note.model_id, note.operation_id) for note in events.since(redis, "0-0")] == [
+        (told, 7, None)
+    ]
 
 
 def test_the_stream_is_capped_and_knows_how_far_back_it_reaches(

@@ -6,9 +6,9 @@ import pytest
 from celery import Celery
 from sqlalchemy import func, insert, select, update
 
-from shared import attempts, claims, operations, presence
+from shared import attempts, claims, events, operations, presence
 from shared.settings import Settings
-from shared.tables import DownloadStatus, IdempotencyKey, Model, Operation
+from shared.tables import DownloadStatus, IdempotencyKey, Model, Operation, Volume
 from tests.conftest import local_model
 from worker_service.context import Context
 from worker_service.sweeper import Sweeper, forget_outworn, mark_missing
@@ -61,6 +61,28 @@ def test_an_operation_that_the_sweep_ends_gives_its_claim_back(context: Context,
     claims.take(context.redis, asked)
     _sweeper(context).sweep()
     assert context.redis.get(claims.key(model.id)) is None
+
+
+def test_those_who_watch_learn_of_a_delete_whose_worker_died(context: Context, model: Model) -> None:
+    with context.database.session() as session:
+        asked, _ = operations.request_delete(session, model.id, requested_by="t", request_id=None)
+        attempts.begin(session, asked.id, worker="w", lease_seconds=30)
+        session.execute(update(Operation).values(lease_until=func.now() - timedelta(seconds=1)))
+    _sweeper(context).sweep()
+    assert [(note.type, note.model_id) for note in events.since(context.redis, "0-0")] == [
+        ("model.updated", model.id)
+    ]
+
+
+def test_each_sweep_looks_at_the_volume(context: Context) -> None:
+    sweeper = _sweeper(context)
+    seen = []
+    for _ in range(2):
+        sweeper.sweep()
+        with context.database.session() as session:
+            seen.append(session.scalars(select(Volume)).one())
+    assert seen[0].path == str(context.settings.cache_dir)
+    assert seen[1].seen_at > seen[0].seen_at
 
 
 def test_a_downloaded_model_whose_file_is_gone_is_marked(

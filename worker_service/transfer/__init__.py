@@ -8,7 +8,7 @@ from worker_service.transfer.engine import Snapshot, Transfer
 from worker_service.transfer.fetch import Patience
 from worker_service.transfer.halt import TransferStopped
 from worker_service.transfer.manifest import Manifest, freeze
-from worker_service.transfer.partial import partial_bytes, purge_partials
+from worker_service.transfer.partial import allocated_bytes, half_files, partial_bytes, purge_partials
 from worker_service.transfer.publish import published_files, snapshot_path
 
 __all__ = [
@@ -17,7 +17,9 @@ __all__ = [
     "Snapshot",
     "Transfer",
     "TransferStopped",
+    "allocated_bytes",
     "freeze",
+    "half_files",
     "partial_bytes",
     "published_files",
     "purge_partials",

@@ -203,6 +203,11 @@ class Partial:
         _unlink(self.path, self._state)
 
 
+def half_files(cache_dir: Path) -> set[str]:
+    """The blobs of which there is a half file."""
+    return {path.stem for path in partials_folder(cache_dir).glob("*.part") if _OID.fullmatch(path.stem)}
+
+
 def partial_bytes(cache_dir: Path, oids: Iterable[str]) -> int:
     """Bytes that half files of these blobs hold and that a transfer would not fetch again."""
     return sum(kept_bytes(cache_dir, oid) for oid in set(oids))

@@ -1,7 +1,11 @@
 import json
 import re
+from typing import Any
+
+import pytest
 
 from api_service.openapi import document
+from api_service.routes import health
 from tests.conftest import ROOT, Api
 
 
@@ -37,3 +41,18 @@ def test_every_route_of_the_document_has_a_summary() -> None:
         for method, operation in methods.items():
             if method != "parameters":
                 assert operation.get("summary"), f"{method} {path}"
+
+
+@pytest.mark.parametrize(
+    ("part", "broken", "problem"),
+    [
+        ("VERSION", None, "version: None is no string"),
+        ("_database", lambda: "perhaps", "'perhaps' is none of"),
+    ],
+)
+def test_a_reply_that_breaks_the_documents_promise_is_noticed(
+    api: Api, monkeypatch: pytest.MonkeyPatch, part: str, broken: Any, problem: str
+) -> None:
+    monkeypatch.setattr(health, part, broken)
+    with pytest.raises(AssertionError, match=problem):
+        api.get("/api/health")

@@ -1,5 +1,6 @@
 import json
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 
 from api_service.live import Live
 from api_service.routes import events as route
-from shared import attempts, operations, progress
+from shared import attempts, events, operations, progress
 from shared.database import Database
 from shared.progress import Progress
+from shared.tables import Operation, OperationKind, OperationStatus
 from tests.conftest import ADMIN_TOKEN, HOSTED, LOCAL, Api
 
 
@@ -195,6 +197,29 @@ def test_a_page_that_takes_nothing_is_dropped(api: Api, monkeypatch: pytest.Monk
     for name in ("one", "two", "three"):
         api.post("/api/models", HOSTED | {"name": name})
     _wait(lambda: not live.is_watching(page))
+
+
+def test_a_delete_that_is_asked_for_is_told_once(api: Api, watch: Any) -> None:
+    model = api.post("/api/models", LOCAL).json
+    stream = watch()
+    stream.until("snapshot")
+    for _ in range(2):
+        api.delete(f"/api/models/{model['id']}?deleteLocalFile=true")
+    api.patch(f"/api/models/{model['id']}", {"name": "Later"})
+    told, _ = stream.until("model.updated")
+    assert (told["activeOperation"]["operation"], told["activeOperation"]["status"]) == ("delete", "pending")
+    assert stream.until("model.updated")[0]["name"] == "Later"
+
+
+def test_a_note_of_an_operation_that_is_gone_stops_nothing(api: Api, redis: Any, watch: Any) -> None:
+    api.post("/api/models", LOCAL)
+    stream = watch()
+    _, _, seen = stream.next()
+    kinds = {"kind": OperationKind.DOWNLOAD, "status": OperationStatus.FAILED}
+    events.note_operations(redis, [Operation(id=uuid.uuid4(), model_id=1, **kinds)])
+    api.post("/api/models", HOSTED)
+    assert stream.next()[0] == "model.created"
+    assert watch(Last_Event_ID=seen).next()[0] == "model.created"
 
 
 def test_events_want_a_caller(api: Api) -> None:

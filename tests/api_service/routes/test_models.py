@@ -23,6 +23,7 @@ MODEL_KEYS = {
     "apiVersion",
     "deployment",
     "hasApiKey",
+    "connection",
     "source",
     "hfRepo",
     "revision",
