@@ -1,0 +1,70 @@
+/** What can be done with the model that is shown. */
+import { useQuery } from '@tanstack/react-query'
+import { ExternalLink, Pencil, Trash2 } from 'lucide-react'
+import { useState } from 'react'
+import { healthQuery } from '../api/health'
+import type { Model } from '../api/models'
+import { openDelete } from '../lib/overlay'
+import { ACTION_WORDS, type ActionName, isDeleting, mainAction, useActions } from '../models/actions'
+import { hubLink } from '../models/facts'
+import { useDownloadStatus } from '../models/states'
+import { Button, ButtonLink, IconButton } from '../ui/button'
+import styles from './info.module.css'
+
+export function Footer({ model }: { model: Model }) {
+  const { data: health } = useQuery(healthQuery)
+  const action = mainAction(model, useDownloadStatus(model))
+  return (
+    <>
+      {model.hfRepo && (
+        <a
+          href={hubLink(model.hfRepo, health?.hub.endpoint)}
+          target="_blank"
+          rel="noreferrer"
+          className={styles.out}
+        >
+          <ExternalLink size={15} aria-hidden="true" />
+          Hugging Face
+        </a>
+      )}
+      <ButtonLink href={`/models/${model.id}/edit`} icon={<Pencil size={15} />}>
+        Edit
+      </ButtonLink>
+      <span className={styles.gap} />
+      <IconButton
+        label={`Delete ${model.name}…`}
+        tip="Delete…"
+        disabled={isDeleting(model)}
+        onClick={() => openDelete(model.id)}
+      >
+        <Trash2 size={16} />
+      </IconButton>
+      {/* Retry stands beside the cause. */}
+      {action && action !== 'retry' && <Action key={action} name={action} model={model} />}
+    </>
+  )
+}
+
+function Action({ name, model }: { name: ActionName; model: Model }) {
+  const actions = useActions()
+  const [isBusy, setBusy] = useState(false)
+  const run = async () => {
+    setBusy(true)
+    await actions.run(name, model)
+    setBusy(false)
+  }
+  const isStart = name === 'download' || name === 'resume'
+  return (
+    <Button look={isStart ? 'primary' : 'default'} disabled={isBusy} onClick={() => void run()}>
+      {isBusy ? BUSY_WORDS[name] : ACTION_WORDS[name]}
+    </Button>
+  )
+}
+
+const BUSY_WORDS: Record<ActionName, string> = {
+  download: 'Starting…',
+  resume: 'Starting…',
+  retry: 'Starting…',
+  cancel: 'Canceling…',
+  test: 'Testing…',
+}

@@ -1,0 +1,123 @@
+/** What a person can do with a model in each of its states, and doing it. */
+import { type QueryClient, useQueryClient } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import { asProblem } from '../api/client'
+import { queueKey, requestDownload } from '../api/downloads'
+import { cancelDownload, type Model, readModel, startDownload, testConnection } from '../api/models'
+import { isUnfinished, progress } from '../live/progress'
+import { complain, toast } from '../ui/toasts'
+
+export type ActionName = 'download' | 'resume' | 'retry' | 'cancel' | 'test'
+
+/** The main action of each state; null: there is none (it is here, or on its way out). */
+export function mainAction(model: Model, status = model.downloadStatus): ActionName | null {
+  if (model.type === 'hosted-llm') return 'test'
+  if (isDeleting(model) || model.source === 'path') return null
+  switch (status) {
+    case 'NotDownloaded':
+      return 'download'
+    case 'Pending':
+    case 'Downloading':
+      return 'cancel'
+    case 'Paused':
+    case 'Canceled':
+      return 'resume'
+    case 'Failed':
+      return 'retry'
+    default:
+      return null
+  }
+}
+
+/** A delete is under way: its files go, then its row. */
+export const isDeleting = (model: Model): boolean => model.activeOperation?.operation === 'delete'
+
+/** The words on the button of an action. */
+export const ACTION_WORDS: Record<ActionName, string> = {
+  download: 'Download',
+  resume: 'Resume',
+  retry: 'Retry',
+  cancel: 'Cancel',
+  test: 'Test connection',
+}
+
+const busy = new Set<string>()
+
+/** Do something once, however often it is clicked meanwhile; a refusal is told where no place on the page shows it.
+ *
+ * Whether it was done. */
+async function once(key: string, title: string, run: () => Promise<void>): Promise<boolean> {
+  if (busy.has(key)) return false
+  busy.add(key)
+  try {
+    await run()
+    return true
+  } catch (error) {
+    const problem = asProblem(error)
+    complain(title, `${problem.message} ${problem.remedy}`.trim())
+    return false
+  } finally {
+    busy.delete(key)
+  }
+}
+
+/** What an action needs to know of a model. */
+type Named = Pick<Model, 'id' | 'name'>
+
+export type Actions = ReturnType<typeof actionsOn>
+
+function actionsOn(queries: QueryClient) {
+  /** The reply of an action is news as good as an event, and sooner. */
+  const takeUp = async (modelId: number) => {
+    const model = await readModel(queries, modelId)
+    if (model.activeOperation?.operation === 'download') progress.update([model.activeOperation])
+    void queries.invalidateQueries({ queryKey: queueKey })
+  }
+  const start = (model: Named) =>
+    once(`start ${model.id}`, `${model.name} could not be started`, async () => {
+      const operation = await startDownload(model.id)
+      if (isUnfinished(operation)) progress.update([operation])
+      await takeUp(model.id)
+    })
+  const cancel = (model: Named) =>
+    once(`cancel ${model.id}`, `${model.name} could not be canceled`, async () => {
+      await cancelDownload(model.id)
+      await takeUp(model.id)
+      toast(`Download of ${model.name} canceled, its bytes are kept`, {
+        label: 'Resume',
+        run: () => void start(model),
+      })
+    })
+  const test = (model: Named) =>
+    once(`test ${model.id}`, `${model.name} could not be tested`, async () => {
+      const result = await testConnection({ modelId: model.id })
+      await readModel(queries, model.id)
+      if (result.ok) toast(`${model.name} answers in ${result.latencyMs} ms`)
+      else
+        complain(
+          `${model.name} does not answer`,
+          `${result.error?.detail ?? ''} ${result.error?.remedy ?? ''}`,
+        )
+    })
+  /** Fetch another file of a repository; its model is registered if need be. */
+  const get = (repo: string, filename: string | null, revision: string) =>
+    once(`get ${repo} ${filename}`, `${filename ?? repo} could not be started`, async () => {
+      const operation = await requestDownload({ repo, filename, revision })
+      progress.update([operation])
+      await takeUp(operation.modelId)
+    })
+  return {
+    start,
+    cancel,
+    test,
+    get,
+    run: (name: ActionName, model: Named) =>
+      name === 'cancel' ? cancel(model) : name === 'test' ? test(model) : start(model),
+  }
+}
+
+/** The actions on models; never a new object, so that a row is not drawn anew for it. */
+export function useActions(): Actions {
+  const queries = useQueryClient()
+  return useMemo(() => actionsOn(queries), [queries])
+}

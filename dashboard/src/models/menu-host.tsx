@@ -1,0 +1,40 @@
+/** The menus of the page. Their code is a chunk of its own: nobody needs it to see the list. */
+import { Ellipsis } from 'lucide-react'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { IconButton } from '../ui/button'
+import { closeMenu, type MenuContent, opens, useOpenMenu } from './open-menu'
+
+const load = () => import('./menus')
+const Menus = lazy(load)
+
+/** Milliseconds after which the chunk is fetched unasked, so that the first menu opens at once. */
+const SOON = 1000
+
+/** Where every menu appears; mounted once by the page. */
+export function MenuHost() {
+  const menu = useOpenMenu()
+  const [wasOpen, setWasOpen] = useState(false)
+  if (menu && !wasOpen) setWasOpen(true)
+  useEffect(() => {
+    const timer = setTimeout(() => void load(), SOON)
+    return () => {
+      clearTimeout(timer)
+      closeMenu()
+    }
+  }, [])
+  if (!wasOpen) return null
+  return (
+    <Suspense fallback={null}>
+      <Menus menu={menu} />
+    </Suspense>
+  )
+}
+
+/** The button with three dots. */
+export function MoreButton({ about, content }: { about: string; content: MenuContent }) {
+  return (
+    <IconButton label={`More about ${about}`} tip="More" {...opens(content)}>
+      <Ellipsis size={16} />
+    </IconButton>
+  )
+}

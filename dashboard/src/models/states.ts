@@ -1,0 +1,77 @@
+/** The words for how a model stands, the same in the table, the filters and the order. */
+import { useCallback, useSyncExternalStore } from 'react'
+import type { Operation } from '../api/downloads'
+import type { Model } from '../api/models'
+import { progress, useProgress } from '../live/progress'
+
+export type DownloadStatus = NonNullable<Model['downloadStatus']>
+
+/** Every state with its word, in the order in which the filter lists them. */
+export const STATES = [
+  'Downloaded',
+  'Downloading',
+  'Pending',
+  'Paused',
+  'Failed',
+  'Canceled',
+  'Available',
+  'Connected',
+  'Failing',
+  'Not tested',
+] as const
+
+export type State = (typeof STATES)[number]
+
+/** The state of a model. */
+export function stateOf(model: Model): State {
+  if (model.type === 'hosted-llm') {
+    if (!model.connection) return 'Not tested'
+    return model.connection.ok ? 'Connected' : 'Failing'
+  }
+  const status = model.downloadStatus ?? 'NotDownloaded'
+  return status === 'NotDownloaded' ? 'Available' : status
+}
+
+/** Task and model call the same states differently; the page uses the words of models. */
+const MODEL_WORDS: Record<string, DownloadStatus> = {
+  pending: 'Pending',
+  running: 'Downloading',
+  paused: 'Paused',
+}
+
+/** The status of an unfinished download in the words of models. */
+export const wordOf = (operation: Operation): DownloadStatus =>
+  MODEL_WORDS[operation.status] ?? (operation.status as DownloadStatus)
+
+/** A model's download as it moves; before the stream has spoken, as the list knew it; when it has just ended, as it
+ * was last, until the model says so too. */
+export function useDownload(model: Model): Operation | null {
+  const moving = useProgress(model.id)
+  const known = model.activeOperation
+  if (moving) return moving
+  if (known?.operation !== 'download') return null
+  const last = progress.lastOf(model.id)
+  return last?.taskId === known.taskId ? last : known
+}
+
+/** The word alone: unlike `useDownload` it draws nothing anew for a tick. */
+export function useDownloadStatus(model: Model): Model['downloadStatus'] {
+  return useMoving(model.id, wordOf) ?? model.downloadStatus
+}
+
+/** The size on disk, or what it will be once a download knows; null: unknown. */
+export function useSize(model: Model): number | null {
+  return useMoving(model.id, (operation) => operation.bytesTotal) ?? sizeOf(model)
+}
+
+/** The same for those who order a list. */
+export const sizeOf = (model: Model): number | null =>
+  model.fileSizeBytes ?? progress.of(model.id)?.bytesTotal ?? model.activeOperation?.bytesTotal ?? null
+
+function useMoving<T>(modelId: number, read: (operation: Operation) => T): T | null {
+  const subscribe = useCallback((listener: () => void) => progress.subscribe(modelId, listener), [modelId])
+  return useSyncExternalStore(subscribe, () => {
+    const operation = progress.of(modelId)
+    return operation && read(operation)
+  })
+}

@@ -1,0 +1,48 @@
+/** Keys that work wherever nobody is typing. */
+import { useEffect } from 'react'
+import { useLocation } from 'wouter'
+import { openKeys, openQueue } from '../lib/overlay'
+
+export const SHORTCUTS = [
+  { keys: ['/'], what: 'Search models' },
+  { keys: ['n'], what: 'New model' },
+  { keys: ['q'], what: 'Download queue' },
+  { keys: ['Esc'], what: 'Close what is open' },
+  { keys: ['↑', '↓'], what: 'Move in menus and lists' },
+  { keys: ['?'], what: 'This list' },
+] as const
+
+/** The id of the search input that `/` goes to. */
+export const SEARCH_ID = 'search-models'
+
+export function useShortcuts(): void {
+  const [, navigate] = useLocation()
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || isBusy(event.target))
+        return
+      const search = document.getElementById(SEARCH_ID)
+      if (event.key === '/' && search) search.focus()
+      else if (event.key === 'n') navigate('/models/new')
+      else if (event.key === 'q') openQueue()
+      else if (event.key === '?') openKeys()
+      else return
+      event.preventDefault()
+    }
+    document.addEventListener('keydown', onKey)
+    return () => document.removeEventListener('keydown', onKey)
+  }, [navigate])
+}
+
+/** What has the keyboard; a toast calls itself a dialog too, but one that leaves the page to us. */
+const OVERLAYS = ['dialog', 'alertdialog'].map((role) => `[role=${role}]:not([aria-modal=false])`).join()
+
+/** Somebody types, or an overlay is open. */
+function isBusy(target: EventTarget | null): boolean {
+  const element = target instanceof Element ? target : null
+  return Boolean(
+    element?.closest(
+      'input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable], [role=menu]',
+    ) || document.querySelector(OVERLAYS),
+  )
+}

@@ -1,0 +1,344 @@
+import { act, screen, waitFor, within } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+import { http, HttpResponse } from 'msw'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Operation } from '../../src/api/downloads'
+import { type Model, modelsKey, type Usage } from '../../src/api/models'
+import InfoDrawer from '../../src/info/info-drawer'
+import { progress } from '../../src/live/progress'
+import { aDownload, aHosted, aModel, renderPage } from '../make'
+import { server } from '../server'
+
+const HASH = `3f1c${'0'.repeat(56)}9ab2`
+const DOWNLOADED: Partial<Model> = {
+  downloadStatus: 'Downloaded',
+  downloaded: true,
+  downloadedAt: '2026-11-21T09:14:00',
+  localPath: '/models/unsloth/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q4_0.gguf',
+  fileSizeBytes: 381_512_345,
+  checksum: `sha256:${HASH}`,
+  commitHash: 'a9b1c2d3e4'.repeat(4),
+}
+const PREVIEW = {
+  repo: 'unsloth/Qwen3-0.6B-GGUF',
+  license: 'apache-2.0',
+  tags: ['gguf', 'conversational'],
+  likes: 1310,
+  downloads: 412345,
+  lastModified: '2026-08-01T10:00:00',
+  baseModel: 'Qwen/Qwen3-0.6B',
+  gated: 'manual',
+  architecture: 'qwen3',
+  parameterCount: null,
+  contextLength: 40960,
+}
+
+let usage: Usage
+let operations: Operation[]
+let onClose: ReturnType<typeof vi.fn<() => void>>
+
+beforeEach(() => {
+  onClose = vi.fn()
+  operations = []
+  usage = {
+    modelId: 7,
+    isInstalled: true,
+    sizeOnDiskBytes: 1,
+    estimatedFreedBytes: 1,
+    blockedBy: [],
+    warnings: [],
+    isDefault: false,
+    loadedIn: [],
+    activeOperation: null,
+    canDelete: true,
+    requiresConfirmation: false,
+  }
+})
+
+function show(model: Model | null) {
+  server.use(
+    http.get('*/api/models', () => HttpResponse.json(model ? [model] : [])),
+    http.get('*/api/models/:id/usage', () => HttpResponse.json(usage)),
+    http.get('*/api/operations', ({ request }) => {
+      expect(new URL(request.url).searchParams.get('modelId')).toBe('7')
+      return HttpResponse.json(operations)
+    }),
+    http.get('*/api/health', () => HttpResponse.json({ hub: { endpoint: 'https://hub.example' } })),
+    http.get('*/api/downloads/queue', () => HttpResponse.json({ queued: [] })),
+    http.get('*/api/downloads', () => HttpResponse.json([])),
+  )
+  return renderPage(<InfoDrawer id={model?.id ?? 7} open onClose={onClose} />)
+}
+
+/** A section's facts, `name: value`. */
+async function facts(name: string): Promise<Record<string, string>> {
+  const section = await screen.findByRole('region', { name })
+  const names = within(section).getAllByRole('term')
+  return Object.fromEntries(names.map((term) => [term.textContent, term.nextSibling?.textContent ?? '']))
+}
+
+describe('a downloaded model', () => {
+  it('shows its file', async () => {
+    show(aModel(DOWNLOADED))
+    expect(await screen.findByRole('dialog', { name: 'Qwen3 0.6B' })).toBeVisible()
+    expect(screen.getByText('Downloaded', { selector: 'span' })).toBeVisible()
+    expect(await facts('File')).toEqual({
+      Name: 'Qwen3-0.6B-Q4_0.gguf',
+      Size: '382 MB',
+      'SHA-256': '3f1c…9ab2',
+      Path: '/models/unsloth/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q4_0.gguf',
+      Downloaded: '21 Nov 2026, 09:14',
+      Revision: 'main',
+      Commit: 'a9b1c2d3e4',
+    })
+  })
+
+  it('shows what is known of it and nothing else', async () => {
+    show(aModel(DOWNLOADED))
+    expect(await facts('Model')).toMatchObject({
+      Kind: 'LLM',
+      Family: 'Qwen',
+      Parameters: '0.6B',
+      Quantization: 'Q4_0',
+    })
+    expect(screen.queryByText('Architecture')).toBeNull()
+    expect(screen.queryByText('Context')).toBeNull()
+  })
+
+  it('shows what the file itself says before what its name says', async () => {
+    show(
+      aModel({
+        ...DOWNLOADED,
+        metadata: {
+          architecture: 'qwen3',
+          family: 'Qwen',
+          parameterCount: 596_049_920,
+          quantization: { method: 'Q4_0', bits: 4 },
+          contextLength: 40_960,
+          hiddenSize: null,
+          layers: null,
+          heads: null,
+          kvHeads: null,
+          vocabSize: null,
+          license: 'apache-2.0',
+          tags: ['gguf', 'chat'],
+        },
+      }),
+    )
+    expect(await facts('Model')).toMatchObject({
+      Architecture: 'qwen3',
+      Parameters: '596M',
+      Context: '40,960 tokens',
+      License: 'apache-2.0',
+      Tags: 'ggufchat',
+    })
+  })
+
+  it('has the whole checksum copied', async () => {
+    const user = userEvent.setup()
+    show(aModel(DOWNLOADED))
+    await user.click(await screen.findByRole('button', { name: 'Copy checksum' }))
+    expect(await navigator.clipboard.readText()).toBe(HASH)
+  })
+
+  it('leads to its repository, to editing and to deleting', async () => {
+    show(aModel(DOWNLOADED))
+    const out = await screen.findByRole('link', { name: 'Hugging Face' })
+    expect(out).toHaveAttribute('target', '_blank')
+    await waitFor(() => expect(out).toHaveAttribute('href', 'https://hub.example/unsloth/Qwen3-0.6B-GGUF'))
+    expect(screen.getByRole('link', { name: 'Edit' })).toHaveAttribute('href', '/models/7/edit')
+    await userEvent.click(screen.getByRole('button', { name: 'Delete Qwen3 0.6B…' }))
+    expect(location.search).toBe('?delete=7')
+  })
+})
+
+describe('used by', () => {
+  it('nobody', async () => {
+    show(aModel())
+    expect(await screen.findByText('Nothing references this model.')).toBeVisible()
+  })
+
+  it('those who forbid its deletion, and what else is to be known', async () => {
+    usage.blockedBy = [{ consumer: 'rag', name: 'handbook', detail: 'Collection' }]
+    usage.warnings = ['It is a default model of this installation.']
+    show(aModel())
+    const section = await screen.findByRole('region', { name: 'Used by' })
+    await waitFor(() => expect(section).toHaveTextContent('handbook Collection'))
+    expect(section).toHaveTextContent('It is a default model of this installation.')
+  })
+
+  it('is asked for again when it could not be told', async () => {
+    show(aModel())
+    server.use(
+      http.get('*/api/models/7/usage', () => HttpResponse.json({ detail: 'Away.' }, { status: 503 }), {
+        once: true,
+      }),
+    )
+    const section = await screen.findByRole('region', { name: 'Used by' })
+    await userEvent.click(await within(section).findByRole('button', { name: 'Try again' }))
+    expect(await screen.findByText('Nothing references this model.')).toBeVisible()
+  })
+})
+
+describe('the Hub', () => {
+  it('is asked only when somebody wants to know', async () => {
+    const asked = vi.fn()
+    show(aModel(DOWNLOADED))
+    server.use(
+      http.get('*/api/hub/repo', ({ request }) => {
+        asked(Object.fromEntries(new URL(request.url).searchParams))
+        return HttpResponse.json(PREVIEW)
+      }),
+    )
+    const button = await screen.findByRole('button', { name: 'Show what the Hub says' })
+    expect(asked).not.toHaveBeenCalled()
+    await userEvent.click(button)
+    await screen.findByText('1,310')
+    expect(asked).toHaveBeenCalledWith({
+      repo: 'unsloth/Qwen3-0.6B-GGUF',
+      revision: DOWNLOADED.commitHash,
+      modelId: '7',
+    })
+    expect(await facts('On the Hub')).toEqual({
+      License: 'apache-2.0',
+      Access: 'After its authors have agreed',
+      Likes: '1,310',
+      Downloads: '412,345',
+      'Base model': 'Qwen/Qwen3-0.6B',
+      Architecture: 'qwen3',
+      Context: '40,960 tokens',
+      'Last modified': '1 Aug 2026, 10:00',
+      Tags: 'ggufconversational',
+    })
+    await userEvent.click(screen.getByText('All metadata'))
+    expect(screen.getByText(/"baseModel": "Qwen\/Qwen3-0.6B"/)).toBeVisible()
+  })
+
+  it('that refuses has its cause and remedy told, and may be asked again', async () => {
+    show(aModel())
+    server.use(
+      http.get(
+        '*/api/hub/repo',
+        () =>
+          HttpResponse.json({ detail: 'The token was rejected.', remedy: 'Replace it.' }, { status: 424 }),
+        { once: true },
+      ),
+      http.get('*/api/hub/repo', () => HttpResponse.json(PREVIEW)),
+    )
+    await userEvent.click(await screen.findByRole('button', { name: 'Show what the Hub says' }))
+    expect(await screen.findByRole('alert')).toHaveTextContent('The token was rejected.Replace it.')
+    await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
+    expect(await screen.findByText('1,310')).toBeVisible()
+  })
+})
+
+it('shows the history, the latest first', async () => {
+  const error = { code: 'DOWNLOAD_STALLED', detail: 'No byte arrived for a long time.', remedy: '' }
+  operations = [
+    aDownload({ taskId: 'a', status: 'completed', bytesDownloaded: 381e6, startedAt: '2026-11-21T09:14:00' }),
+    aDownload({ taskId: 'b', status: 'failed', error }),
+    aDownload({ taskId: 'c', status: 'canceled', bytesTotal: 381e6, percent: 12 }),
+  ]
+  show(aModel(DOWNLOADED))
+  const entries = within(await screen.findByRole('region', { name: 'History' }))
+  await waitFor(() => expect(entries.getAllByRole('listitem')).toHaveLength(3))
+  const texts = entries.getAllByRole('listitem').map((entry) => entry.textContent)
+  expect(texts[0]).toBe('DownloadDone21 Nov 2026, 09:14381 MB')
+  expect(texts[1]).toMatch(/^DownloadFailed.*No byte arrived for a long time\.$/)
+  expect(texts[2]).toMatch(/^DownloadCanceled.*12% of 381 MB$/)
+})
+
+describe('a failed download', () => {
+  const error = {
+    code: 'GATED_MODEL_NO_TOKEN',
+    detail: 'The repository is gated.',
+    remedy: 'Give it a token.',
+  }
+
+  it('has its cause, its remedy and one way to try again', async () => {
+    show(aModel({ downloadStatus: 'Failed', error }))
+    const started = vi.fn()
+    server.use(
+      http.post('*/api/models/7/download', () => {
+        started()
+        return HttpResponse.json(aDownload({ status: 'Pending' }), { status: 202 })
+      }),
+      http.get('*/api/models/7', () => HttpResponse.json(aModel({ downloadStatus: 'Pending' }))),
+    )
+    expect(await screen.findByText('The repository is gated.')).toBeVisible()
+    expect(screen.getByText('Give it a token.')).toBeVisible()
+    await userEvent.click(screen.getByRole('button', { name: 'Retry' }))
+    await waitFor(() => expect(started).toHaveBeenCalledTimes(1))
+    await waitFor(() => expect(screen.queryByText('The repository is gated.')).toBeNull())
+  })
+})
+
+it('moves while the model is downloading', async () => {
+  show(aModel({ downloadStatus: 'Downloading' }))
+  await screen.findByRole('dialog', { name: 'Qwen3 0.6B' })
+  act(() => progress.update([aDownload({ percent: 61.3 })]))
+  expect(screen.getByText('61%')).toBeVisible()
+  expect(screen.getByRole('button', { name: 'Cancel' })).toBeEnabled()
+})
+
+describe('a hosted model', () => {
+  const connection = { ok: true, testedAt: '2026-11-21T08:00:00Z', latencyMs: 182, error: null }
+
+  it('shows how it is reached, and of its key only whether there is one', async () => {
+    show(aHosted({ provider: 'azure-openai', deployment: 'gpt-41', apiVersion: '2024-10-21', connection }))
+    expect(await facts('Connection')).toMatchObject({
+      Provider: 'Azure OpenAI',
+      'Base URL': 'https://api.openai.com/v1',
+      Deployment: 'gpt-41',
+      'API version': '2024-10-21',
+      'API key': 'Set',
+      'Last test': expect.stringMatching(/^Answered in 182 ms, /),
+    })
+    expect(screen.queryByRole('region', { name: 'History' })).toBeNull()
+    expect(screen.queryByRole('link', { name: 'Hugging Face' })).toBeNull()
+  })
+
+  it('that was never tested says so, and is tested from here', async () => {
+    show(aHosted({ hasApiKey: false }))
+    expect(await facts('Connection')).toMatchObject({ 'API key': 'None', 'Last test': 'Not tested' })
+    server.use(
+      http.post('*/api/models/test-connection', () =>
+        HttpResponse.json({ ok: true, latencyMs: 95, models: [], error: null }),
+      ),
+      http.get('*/api/models/8', () => HttpResponse.json(aHosted({ connection }))),
+    )
+    await userEvent.click(screen.getByRole('button', { name: 'Test connection' }))
+    await waitFor(async () =>
+      expect(await facts('Connection')).toMatchObject({ 'Last test': expect.stringMatching(/^Answered/) }),
+    )
+  })
+
+  it('that fails says why and what to do', async () => {
+    const error = { code: 'UNAUTHENTICATED', detail: 'The key was rejected.', remedy: 'Replace the key.' }
+    show(aHosted({ connection: { ...connection, ok: false, error } }))
+    expect(await screen.findByText('The key was rejected.', { selector: 'div' })).toBeVisible()
+    expect(screen.getByText('Replace the key.', { selector: 'div' })).toBeVisible()
+  })
+})
+
+describe('a model that there is not', () => {
+  it('is said to be gone', async () => {
+    show(null)
+    expect(await screen.findByText('There is no such model')).toBeVisible()
+    await userEvent.click(screen.getAllByRole('button', { name: 'Close' }).at(-1) as HTMLElement)
+    expect(onClose).toHaveBeenCalled()
+  })
+
+  it('may have been there a moment ago', async () => {
+    const { queries } = show(aModel())
+    await screen.findByRole('dialog', { name: 'Qwen3 0.6B' })
+    act(() => void queries.setQueryData(modelsKey, []))
+    expect(await screen.findByText('There is no such model')).toBeVisible()
+  })
+})
+
+it('says so when the list could not be read', async () => {
+  show(aModel())
+  server.use(http.get('*/api/models', () => HttpResponse.json({ detail: 'Away.' }, { status: 503 })))
+  expect(await screen.findByRole('alert')).toHaveTextContent("The model can't be shown")
+})

@@ -1,0 +1,125 @@
+import { screen, within } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+import { http, HttpResponse } from 'msw'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { type Me, meQuery } from '../../src/api/auth'
+import type { Health } from '../../src/api/health'
+import { modelsKey } from '../../src/api/models'
+import SettingsPage from '../../src/settings/settings-page'
+import { aModel, renderPage } from '../make'
+import { server } from '../server'
+
+const ME: Me = {
+  name: 'admin',
+  role: 'admin',
+  via: 'session',
+  csrfToken: 'c',
+  expiresAt: '2026-11-28T09:14:00',
+}
+
+let health: Health
+
+beforeEach(() => {
+  health = {
+    status: 'ok',
+    version: '1.2.3',
+    database: { status: 'ok' },
+    redis: { status: 'ok' },
+    workers: {
+      status: 'ok',
+      queues: [
+        { queue: 'downloads', workers: 2 },
+        { queue: 'control', workers: 1 },
+      ],
+    },
+    hub: { endpoint: 'https://huggingface.co', offline: false },
+  }
+  server.use(http.get('*/api/health', () => HttpResponse.json(health)))
+})
+
+const about = () => screen.findByRole('region', { name: 'About' })
+/** The words of About, line by line. */
+const lineOf = async (name: string) =>
+  within(await about())
+    .getByText(name)
+    .closest('div')?.parentElement?.parentElement
+
+describe('the theme', () => {
+  it('is chosen at once, by mouse or arrows', async () => {
+    renderPage(<SettingsPage me={ME} />)
+    const choice = screen.getByRole('radiogroup', { name: 'Theme' })
+    expect(within(choice).getByRole('radio', { name: 'System' })).toBeChecked()
+    await userEvent.click(within(choice).getByRole('radio', { name: 'Dark' }))
+    expect(document.documentElement.dataset.theme).toBe('dark')
+    await userEvent.click(within(choice).getByRole('radio', { name: 'System' }))
+    expect(document.documentElement.dataset.theme).toBeUndefined()
+  })
+})
+
+describe('the session', () => {
+  it('says who is signed in and until when', () => {
+    renderPage(<SettingsPage me={ME} />)
+    expect(screen.getByText('Signed in as admin')).toBeVisible()
+    expect(screen.getByText('May do everything. The session ends on 28 Nov 2026, 09:14.')).toBeVisible()
+  })
+
+  it('ends with one click, and what was read in it is forgotten', async () => {
+    server.use(http.post('*/api/auth/logout', () => new HttpResponse(null, { status: 204 })))
+    const { queries } = renderPage(<SettingsPage me={ME} />)
+    queries.setQueryData(meQuery.queryKey, ME)
+    queries.setQueryData(modelsKey, [aModel()])
+    await userEvent.click(screen.getByRole('button', { name: 'Sign out' }))
+    await screen.findByRole('button', { name: 'Signing out…' })
+    expect(queries.getQueryData(meQuery.queryKey)).toBeNull()
+    expect(queries.getQueryData(modelsKey)).toBeUndefined()
+  })
+
+  it('says so when it could not be ended', async () => {
+    server.use(http.post('*/api/auth/logout', () => HttpResponse.error()))
+    renderPage(<SettingsPage me={ME} />)
+    await userEvent.click(screen.getByRole('button', { name: 'Sign out' }))
+    expect(await screen.findByRole('alert')).toHaveTextContent('The Weighbridge API does not answer.')
+    expect(screen.getByRole('button', { name: 'Sign out' })).toBeEnabled()
+  })
+})
+
+describe('about', () => {
+  it('says how every part is', async () => {
+    renderPage(<SettingsPage me={ME} />)
+    expect(await screen.findByText('Weighbridge 1.2.3')).toBeVisible()
+    expect(await lineOf('Database')).toHaveTextContent('Working')
+    expect(await lineOf('Workers for downloads')).toHaveTextContent('2 workers')
+    expect(await lineOf('Workers for cancels and deletes')).toHaveTextContent('1 worker')
+    expect(await lineOf('Hugging Face')).toHaveTextContent('https://huggingface.coOnline')
+    expect(screen.getByRole('link', { name: 'API documentation' })).toHaveAttribute('href', '/api/docs')
+  })
+
+  it('says what does not work', async () => {
+    health = {
+      ...health,
+      status: 'degraded',
+      redis: { status: 'unavailable' },
+      workers: { status: 'unavailable', queues: [{ queue: 'downloads', workers: 0 }] },
+      hub: { ...health.hub, offline: true },
+    }
+    renderPage(<SettingsPage me={ME} />)
+    expect(await screen.findByText('Partly working')).toBeVisible()
+    expect(await lineOf('Redis')).toHaveTextContent('Does not answer')
+    expect(await lineOf('Workers for downloads')).toHaveTextContent('No worker')
+    expect(await lineOf('Hugging Face')).toHaveTextContent('Offline')
+  })
+
+  it('says that the API is away, and looks again', async () => {
+    server.use(http.get('*/api/health', () => HttpResponse.error(), { once: true }))
+    renderPage(<SettingsPage me={ME} />)
+    expect(await screen.findByRole('alert')).toHaveTextContent('The Weighbridge API does not answer.')
+    await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
+    expect(await screen.findByText('Weighbridge 1.2.3')).toBeVisible()
+  })
+})
+
+it('leads to the list of keys', async () => {
+  renderPage(<SettingsPage me={ME} />)
+  await userEvent.click(screen.getByRole('button', { name: 'List of keys' }))
+  expect(location.search).toBe('?panel=keys')
+})
