@@ -29,7 +29,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT_ENVIRONMENT NODE_PATH NODE_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-dev test dashboard-test testdata check format
+.PHONY: help run dashboard dashboard-dev test dashboard-test dashboard-bars dashboard-pictures testdata check format
 .PHONY: migrate openapi types lock bench clean
 .DELETE_ON_ERROR:
 
@@ -55,6 +55,13 @@ test: $(DEV_STAMP) testdata dashboard $(if $(ARGS),,dashboard-test) ## Run all t
 
 dashboard-test: $(DASHBOARD_PACKAGES) ## Run the dashboard's own tests.
 	$(call npm,dashboard,run --silent test)
+
+# Neither is part of `make test`: times differ from machine to machine, and pictures want real downloads of real sizes.
+dashboard-bars: $(DEV_STAMP) dashboard ## Measure the dashboard and write the table of docs/dashboard.md; a miss fails.
+	$(BIN)/python -m pytest tests/bars/bars.py --timeout 600 -s $(ARGS)
+
+dashboard-pictures: $(DEV_STAMP) dashboard ## Take the pictures of docs/dashboard.md anew.
+	$(BIN)/python -m pytest tests/pictures/pictures.py --timeout 900 $(ARGS)
 
 check: $(DEV_STAMP) $(DASHBOARD_PACKAGES) $(TYPES_PACKAGES) ## Check format, style, types and who imports whom.
 	$(BIN)/ruff format --check
