@@ -19,7 +19,7 @@ from sqlalchemy import select
 from api_service.replies import model_bodies, operation_bodies
 from api_service.schemas.models import ModelSchema
 from api_service.schemas.operations import OperationSchema
-from shared import events, operations, registry
+from shared import events, registry
 from shared.database import Database
 from shared.errors import ModelNotFound, ServiceUnavailable
 from shared.events import EventType, Note
@@ -159,12 +159,15 @@ class Live:
         return [Message("download.progress", {"downloads": moved})] if moved else []
 
     def _messages(self, notes: Sequence[Note]) -> list[Message]:
-        return [Message(note.type, self._data(note), note.id) for note in notes]
+        told = ((note, self._data(note)) for note in notes)
+        return [Message(note.type, data, note.id) for note, data in told if data is not None]
 
     def _data(self, note: Note) -> Any:
+        """What the note is about; None: of an operation that is gone, as after a restored backup."""
         with self._database.session() as session:
             if note.operation_id is not None:
-                return self._bodies([operations.get(session, note.operation_id)])[0]
+                operation = session.get(Operation, note.operation_id)
+                return operation and self._bodies([operation])[0]
             if note.type is EventType.MODEL_DELETED:
                 return {"id": note.model_id}
             try:

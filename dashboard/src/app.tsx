@@ -1,11 +1,12 @@
 /** Who is signed in decides what is shown: the sign-in page or the dashboard. */
 import { CSPProvider } from '@base-ui/react/csp-provider'
 import { QueryClient, QueryClientProvider, useQuery } from '@tanstack/react-query'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { Suspense, useEffect, useState } from 'react'
 import { Redirect, Route, Switch, useLocation } from 'wouter'
 import { forget, meQuery } from './api/auth'
 import { asProblem, Problem, whenSignedOut } from './api/client'
 import { Alone } from './shell/alone'
+import { lazily } from './lib/lazily'
 import { Boundary } from './shell/boundary'
 import { Dashboard } from './shell/dashboard'
 import { Failed } from './ui/place'
@@ -13,7 +14,7 @@ import { Toasts } from './ui/toasts'
 import { Tooltips } from './ui/tooltip'
 
 // Most visits begin with a session.
-const SignIn = lazy(() => import('./signin/sign-in'))
+const SignIn = lazily(() => import('./signin/sign-in'))
 
 /** What the API refused stays refused; only what was not answered is asked again. */
 export function newQueryClient(): QueryClient {

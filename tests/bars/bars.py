@@ -1,5 +1,6 @@
 """Section 5.2 of the design, bar by bar. Times are of this machine; sizes and counts are of the pages."""
 
+import re
 import shutil
 import statistics
 import subprocess
@@ -168,7 +169,7 @@ _NOTE_BYTES = """
 
 
 def _rows(page: Page) -> None:
-    page.wait_for_function("bars.rows > 0")
+    page.wait_for_selector("[role=row] [role=cell] button")
 
 
 def _settle(page: Page) -> None:
@@ -216,14 +217,14 @@ def _use(page: Page) -> None:
         for _ in range(2):
             page.get_by_role("columnheader", name=column).get_by_role("button").click()
     for kind in ("Embedding", "LLM", "All"):
-        page.get_by_role("tab", name=kind).click()
+        page.locator("label, [role=radio]").filter(has_text=re.compile(f"^{kind}")).first.click()
     for group in ("Family", "Size", "Status"):
         page.get_by_role("button", name=group, exact=False).first.click()
         page.get_by_role("menuitemcheckbox").first.click()
         page.get_by_role("menuitemcheckbox").first.click()
         page.keyboard.press("Escape")
     for number in range(5):
-        page.get_by_role("button", name="More actions").nth(number).click()
+        page.get_by_role("button", name="More about").nth(number).click()
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Escape")
 

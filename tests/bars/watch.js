@@ -13,5 +13,5 @@ on(
   { durationThreshold: 16 },
 )
 new MutationObserver(() => {
-  if (!bars.rows && document.querySelector('[role=row] button')) bars.rows = performance.now()
+  if (!bars.rows && document.querySelector('[role=row] [role=cell] button')) bars.rows = performance.now()
 }).observe(document, { childList: true, subtree: true })

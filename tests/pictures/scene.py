@@ -13,10 +13,8 @@ CARD = {"license": "apache-2.0", "pipeline_tag": "text-generation"}
 REPOSITORIES = {
     "unsloth/Qwen3-0.6B-GGUF": {"Qwen3-0.6B-Q4_0.gguf": 382 * MB, "Qwen3-0.6B-Q8_0.gguf": 639 * MB},
     "unsloth/Qwen3-4B-GGUF": {
-        "Qwen3-4B-Q4_0.gguf": 2380 * MB,
         "Qwen3-4B-Q4_K_M.gguf": 2500 * MB,
         "Qwen3-4B-Q5_K_M.gguf": 2890 * MB,
-        "Qwen3-4B-Q6_K.gguf": 3310 * MB,
         "Qwen3-4B-Q8_0.gguf": 4280 * MB,
     },
     "bartowski/Llama-3.2-3B-Instruct-GGUF": {"Llama-3.2-3B-Instruct-Q4_K_M.gguf": 2020 * MB},
@@ -49,7 +47,8 @@ def fill_register(stack: Stack, provider: ProviderServer) -> dict[str, Any]:
     """Register the models and bring each into its state; the two that go on downloading are left at it."""
     models = {name: _register(stack, name, *where, **more) for name, (where, more) in LOCAL.items()}
     for name, fields in HOSTED.items():
-        body = {"type": "hosted-llm", "name": name, "baseUrl": f"{provider.url}/v1", "apiKey": KEY} | fields
+        address = provider.url + ("" if fields["provider"] == "azure-openai" else "/v1")
+        body = {"type": "hosted-llm", "name": name, "baseUrl": address, "apiKey": KEY} | fields
         models[name] = stack.call("POST", "/api/models", body).json()
     stack.call("POST", "/api/models/test-connection", {"modelId": models["GPT-5 mini"]["id"]})
     stack.call("POST", "/api/models/test-connection", {"modelId": models["GPT-4.1 (EU West)"]["id"]})

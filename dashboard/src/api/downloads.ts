@@ -31,9 +31,7 @@ export const requestDownload = (what: Schemas['DownloadRequest']): Promise<Opera
 
 /** Ask again for what failed or was canceled. */
 export const retryDownload = (taskId: string): Promise<Operation> =>
-  body(
-    client.POST('/api/downloads/{operation_id}/retry', { params: { path: { operation_id: taskId } } }),
-  )
+  body(client.POST('/api/downloads/{operation_id}/retry', { params: { path: { operation_id: taskId } } }))
 
 /** Cancel what has not ended, and clear it from the queue's view. */
 export async function clearDownload(taskId: string): Promise<void> {

@@ -15,3 +15,8 @@ export function keepPlace(): void {
   const next = findNext() ?? document.getElementById('main')
   next?.focus({ preventScroll: true })
 }
+
+/** The same once an overlay has gone: it gives the keyboard back by itself, but only while nothing else has it. */
+export function keepPlaceBehind(isOpen: boolean): void {
+  if (!isOpen) setTimeout(keepPlace)
+}

@@ -3,11 +3,7 @@ import { useSearch } from 'wouter'
 import { navigate } from 'wouter/use-browser-location'
 
 export type Overlay =
-  | { kind: 'queue' }
-  | { kind: 'keys' }
-  | { kind: 'info'; id: number }
-  | { kind: 'delete'; id: number }
-  | null
+  { kind: 'queue' } | { kind: 'keys' } | { kind: 'info'; id: number } | { kind: 'delete'; id: number } | null
 
 const KEYS = ['panel', 'info', 'delete']
 

@@ -75,12 +75,12 @@ export class LiveModels {
   }
 
   #moved(downloads: Operation[]): void {
-    for (const operation of downloads) announceDownload(operation, this.#nameOf(operation.modelId))
+    for (const operation of downloads) this.#announce(operation)
     this.#progress.update(downloads)
   }
 
   #changed(operation: Operation): void {
-    announceDownload(operation, this.#nameOf(operation.modelId))
+    this.#announce(operation)
     this.#progress.update([operation])
     this.#readAnew(queueKey, historyKey(operation.modelId))
     this.#patch(operation)
@@ -143,8 +143,11 @@ export class LiveModels {
     return this.#queries.getQueryData<Model[]>(modelsKey)?.find((model) => model.id === id)
   }
 
-  #nameOf(id: number): string {
-    return this.#known(id)?.name ?? 'A model'
+  /** Before the list is here the page knows no names, and what it hears of is news to nobody. */
+  #announce(operation: Operation): void {
+    const model = this.#known(operation.modelId)
+    if (model) announceDownload(operation, model.name)
+    else knowDownload(operation)
   }
 
   #readAnew(...keys: (readonly (string | number)[])[]): void {

@@ -1,8 +1,9 @@
 /** Search, filters, how many are listed, and the two views of the list. */
 import { LayoutGrid, Rows3, Search, SlidersHorizontal, X } from 'lucide-react'
-import { lazy, Suspense, useState } from 'react'
+import { Suspense, useState } from 'react'
 import type { Model } from '../api/models'
 import { count } from '../lib/format'
+import { lazily } from '../lib/lazily'
 import { usePhone } from '../lib/media'
 import { SEARCH_ID } from '../shell/shortcuts'
 import { Button, IconButton } from '../ui/button'
@@ -13,7 +14,7 @@ import { FilterChip } from './filter-chip'
 import { GROUPS, isFiltered, type Layout, LAYOUT_NAMES, LAYOUTS, type View } from './filters'
 import { changeView, clearFilters } from './view'
 
-const FilterSheet = lazy(() => import('./filter-sheet'))
+const FilterSheet = lazily(() => import('./filter-sheet'))
 
 /** `models`: all of them, null while they are not known; `shown`: how many the filters leave. */
 export function FilterBar({

@@ -1,13 +1,15 @@
 /** The menus of the page. Their code is a chunk of its own: nobody needs it to see the list. */
 import { Ellipsis } from 'lucide-react'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { Suspense, useEffect, useState } from 'react'
+import { lazily } from '../lib/lazily'
 import { IconButton } from '../ui/button'
 import { closeMenu, type MenuContent, opens, useOpenMenu } from './open-menu'
 
 const load = () => import('./menus')
-const Menus = lazy(load)
+const Menus = lazily(load)
 
-/** Milliseconds after which the chunk is fetched unasked, so that the first menu opens at once. */
+/** Milliseconds after which the chunk is fetched unasked, so that the first menu opens at once. What fails then is
+ * fetched again when a menu wants it. */
 const SOON = 1000
 
 /** Where every menu appears; mounted once by the page. */
@@ -16,7 +18,7 @@ export function MenuHost() {
   const [wasOpen, setWasOpen] = useState(false)
   if (menu && !wasOpen) setWasOpen(true)
   useEffect(() => {
-    const timer = setTimeout(() => void load(), SOON)
+    const timer = setTimeout(() => void load().catch(() => null), SOON)
     return () => {
       clearTimeout(timer)
       closeMenu()

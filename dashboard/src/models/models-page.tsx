@@ -1,10 +1,11 @@
 /** The register: how full the volume is, and every model with how it stands and what can be done. */
 import { useQuery } from '@tanstack/react-query'
 import { PackageOpen, Plus, SearchX } from 'lucide-react'
-import { lazy, Suspense, useCallback, useMemo } from 'react'
+import { Suspense, useCallback, useMemo } from 'react'
 import { asProblem, type Problem } from '../api/client'
 import { type Model, modelsQuery } from '../api/models'
 import { count } from '../lib/format'
+import { lazily } from '../lib/lazily'
 import { PageHeader } from '../shell/page-header'
 import { Button, ButtonLink } from '../ui/button'
 import { Empty, Failed } from '../ui/place'
@@ -17,7 +18,7 @@ import { MenuHost } from './menu-host'
 import { StorageHeader } from './storage-header'
 import { changeView, clearFilters, useView } from './view'
 
-const Repositories = lazy(() => import('./repositories'))
+const Repositories = lazily(() => import('./repositories'))
 
 export function ModelsPage() {
   const models = useQuery(modelsQuery)

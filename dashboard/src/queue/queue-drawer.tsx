@@ -46,9 +46,10 @@ function Content() {
 
 /** What ended with a model that has gone since can neither be retried nor looked at. */
 function ofModels(queue: Queue): Queue {
-  const known = (items: QueueItem[]) => items.filter((item) => item.modelName !== null)
   return { ...queue, failed: known(queue.failed), completed: known(queue.completed) }
 }
+
+const known = (items: QueueItem[]) => items.filter((item) => item.modelName !== null)
 
 const isEmpty = (queue: Queue) => Object.values(queue).every((items) => !items.length)
 

@@ -20,7 +20,7 @@ export function ConnectionLine() {
       <span className={styles.connectionDot} aria-hidden="true" />
       <span className={styles.connectionText}>
         <span role="status">{WORDS[connection]}</span>
-        {at > 0 && <span className={styles.connectionAge}> · updated {ago(isFresh ? 0 : age)}</span>}
+        {at > 0 && <span className={styles.connectionAge}> · {isFresh ? 'updated just now' : ago(age)}</span>}
       </span>
     </div>
   )

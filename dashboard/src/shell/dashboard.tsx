@@ -1,12 +1,13 @@
 /** The frame of every page: navigation, the connection line, and the overlays that any page may open. */
 import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { Redirect, Route, Switch, useLocation } from 'wouter'
 import type { Me } from '../api/auth'
 import { healthQuery } from '../api/health'
 import { modelsQuery } from '../api/models'
 import { announceInto } from '../live/announcer'
 import { useLive } from '../live/live'
+import { lazily } from '../lib/lazily'
 import { RememberPage } from '../lib/way-back'
 import { ModelsPage } from '../models/models-page'
 import { Notice } from '../ui/status'
@@ -15,9 +16,9 @@ import { Overlays } from './overlays'
 import { useShortcuts } from './shortcuts'
 import styles from './shell.module.css'
 
-const CreatePage = lazy(() => import('../create/create-page'))
-const EditPage = lazy(() => import('../create/edit-page'))
-const SettingsPage = lazy(() => import('../settings/settings-page'))
+const CreatePage = lazily(() => import('../create/create-page'))
+const EditPage = lazily(() => import('../create/edit-page'))
+const SettingsPage = lazily(() => import('../settings/settings-page'))
 
 export function Dashboard({ me }: { me: Me }) {
   useLive()

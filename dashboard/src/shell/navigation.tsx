@@ -96,7 +96,10 @@ function MiniQueue() {
   return (
     <button type="button" className={styles.mini} onClick={openQueue}>
       <span className={styles.miniWords}>
-        <span>{running} downloading</span> <span className={styles.miniSpeed}>{speed(total)}</span>
+        <span>
+          {running} <span className={styles.miniWord}>downloading</span>
+        </span>{' '}
+        <span className={styles.miniSpeed}>{speed(total)}</span>
       </span>
       <span className={styles.miniBars} aria-hidden="true">
         {percents.map((percent, index) => (

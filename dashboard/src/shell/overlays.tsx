@@ -1,11 +1,12 @@
 /** What any page may open above itself, one at a time; the address says which. */
-import { lazy, Suspense, useState } from 'react'
+import { Suspense, useState } from 'react'
+import { lazily } from '../lib/lazily'
 import { closeOverlay, type Overlay, useOverlay } from '../lib/overlay'
 
-const QueueDrawer = lazy(() => import('../queue/queue-drawer'))
-const InfoDrawer = lazy(() => import('../info/info-drawer'))
-const DeleteDialog = lazy(() => import('../delete/delete-dialog'))
-const KeyList = lazy(() => import('./keys'))
+const QueueDrawer = lazily(() => import('../queue/queue-drawer'))
+const InfoDrawer = lazily(() => import('../info/info-drawer'))
+const DeleteDialog = lazily(() => import('../delete/delete-dialog'))
+const KeyList = lazily(() => import('./keys'))
 
 type Open = NonNullable<Overlay>
 type Layers = { now: string; list: readonly { key: number; overlay: Open }[] }

@@ -1,7 +1,7 @@
 /** A question in the middle of the page. */
 import { Dialog as Base } from '@base-ui/react/dialog'
 import type { ReactNode, RefObject } from 'react'
-import { keepPlace } from '../lib/focus'
+import { keepPlaceBehind } from '../lib/focus'
 import styles from './dialog.module.css'
 
 /** `initialFocus` is what the keyboard stands on first: the harmless answer. */
@@ -23,11 +23,7 @@ export function Dialog({
   children?: ReactNode
 }) {
   return (
-    <Base.Root
-      open={open}
-      onOpenChange={(next) => !next && onClose()}
-      onOpenChangeComplete={(isOpen) => !isOpen && keepPlace()}
-    >
+    <Base.Root open={open} onOpenChange={(next) => !next && onClose()} onOpenChangeComplete={keepPlaceBehind}>
       <Base.Portal>
         {/* Also above a fullscreen page, which is a dialog itself. */}
         <Base.Backdrop forceRender className={styles.backdrop} />

@@ -2,7 +2,7 @@
 import { Drawer as Base } from '@base-ui/react/drawer'
 import { X } from 'lucide-react'
 import { type ReactNode, useRef } from 'react'
-import { keepPlace } from '../lib/focus'
+import { keepPlaceBehind } from '../lib/focus'
 import { usePhone } from '../lib/media'
 import { IconButton } from './button'
 import styles from './drawer.module.css'
@@ -39,7 +39,7 @@ export function Drawer({
     <Base.Root
       open={open}
       onOpenChange={(next) => !next && onClose()}
-      onOpenChangeComplete={(isOpen) => !isOpen && keepPlace()}
+      onOpenChangeComplete={keepPlaceBehind}
       swipeDirection={isPhone ? 'down' : 'right'}
     >
       <Base.Portal>
