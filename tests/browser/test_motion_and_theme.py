@@ -10,7 +10,7 @@ from tests.browser.pages import open_menu, row
 from tests.browser.scenes import every_state
 from tests.browser.screens import DESK, PHONE
 from tests.provider_server import ProviderServer
-from tests.stack import Stack
+from tests.stack import Stack, wait_for
 
 # Notes every animation that takes long enough to be seen.
 WATCH_MOTION = """
@@ -40,22 +40,22 @@ def test_nothing_moves_for_those_who_want_it_still(
     every_state(stack, provider)
     still = new_page(**screen, reduced_motion="reduce")
     still.add_init_script(WATCH_MOTION)
-    _use(still, "Phi 4 mini 3.8B")
+    _use(still)
     assert still.evaluate("[...moved]") == []
     assert still.evaluate("document.getAnimations().length") == 0
     still.emulate_media(reduced_motion="no-preference")  # the others see some, so the watch is awake
     still.keyboard.press("q")
     expect(still.get_by_role("dialog", name="Downloads")).to_be_visible()
-    assert still.evaluate("moved.size")
+    wait_for("motion", lambda: still.evaluate("moved.size"))
 
 
-def _use(page: Page, running: str) -> None:
+def _use(page: Page) -> None:
     sign_in(page)
     page.goto("/models?sort=-status")
-    found = row(page, running)
+    found = row(page, "Phi 4 mini 3.8B")
     expect(found.get_by_role("progressbar")).to_be_visible()
     open_menu(found).get_by_role("menuitem", name="Details").click()
-    details = page.get_by_role("dialog", name=running)
+    details = page.get_by_role("dialog", name="Phi 4 mini 3.8B")
     expect(details).to_be_visible()
     details.get_by_role("button", name="Close").click()
     expect(details).to_be_hidden()

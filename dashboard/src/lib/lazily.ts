@@ -21,8 +21,11 @@ async function patiently<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The code of a part asks for its styles once only, even if they did not come. */
+/** Links to styles that did not come: the code of a part asks for its styles once only. */
+const missing = new Set<HTMLLinkElement>()
+addEventListener('error', ({ target }) => target instanceof HTMLLinkElement && missing.add(target), true)
+
 function fetchStylesAnew(): void {
-  for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]'))
-    if (!link.sheet) link.replaceWith(link.cloneNode())
+  for (const link of missing) link.replaceWith(link.cloneNode())
+  missing.clear()
 }
