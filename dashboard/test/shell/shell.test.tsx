@@ -186,7 +186,7 @@ describe('keys', () => {
     await open('/settings?panel=keys')
     const list = await screen.findByRole('dialog', { name: 'Keys' })
     expect(within(list).getByText('New model')).toBeVisible()
-    expect(within(list).getByRole('button', { name: 'Close' })).toHaveFocus()
+    await waitFor(() => expect(within(list).getByRole('button', { name: 'Close' })).toHaveFocus())
     press('n')
     expect(address()).toBe('/settings?panel=keys')
     await userEvent.keyboard('{Escape}')
