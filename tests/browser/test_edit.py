@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Response, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import sign_in
 from tests.browser.pages import open_menu, row, status_of
@@ -15,28 +15,33 @@ from tests.stack import Stack
 
 FIRST, SECOND = "sk-canary-first-000111", "sk-canary-second-000222"
 TOKEN = "hf_canary_token_000333"
-# The event stream never ends, so its text is taken where the page reads it.
-HEAR_STREAM = """
+# Answers are heard where the page reads them: the event stream never ends, and DevTools forgets bodies.
+HEAR = """
 window.heard = ''
+window.hearing = []
 const fetched = window.fetch
 window.fetch = async (...asked) => {
   const answer = await fetched(...asked)
-  if (answer.headers.get('content-type')?.startsWith('text/event-stream')) {
+  const type = answer.headers.get('content-type') ?? ''
+  if (type.startsWith('text/event-stream')) {
     const reader = answer.clone().body.pipeThrough(new TextDecoderStream()).getReader()
     const take = ({ done, value }) => done || ((window.heard += value), listen())
     const listen = () => reader.read().then(take, () => {})
     listen()
+  } else if (type.includes('json')) {
+    // A question that the page gave up has no answer to hear.
+    window.hearing.push(answer.clone().text().then((text) => (window.heard += text), () => {}))
   }
   return answer
 }
 """
 SHOWN = """
-JSON.stringify([
+Promise.all(window.hearing).then(() => JSON.stringify([
   document.documentElement.outerHTML, location.href, document.cookie,
   { ...localStorage }, { ...sessionStorage },
   performance.getEntries().map((entry) => entry.name), window.heard,
   [...document.querySelectorAll('input, textarea')].map((input) => input.value),
-])
+]))
 """
 
 
@@ -44,18 +49,12 @@ class Ears:
     """Everything that a browser was sent and shows."""
 
     def __init__(self, context: BrowserContext) -> None:
-        self._context, self._answers = context, list[Response]()
-        self._heard: list[str] = []
-        context.add_init_script(HEAR_STREAM)
-        context.on("response", lambda answer: self._answers.append(answer))
+        self._context, self._heard = context, list[str]()
+        context.add_init_script(HEAR)
+        context.on("response", lambda answer: self._heard.append(f"{answer.url} {answer.headers}"))
 
     def heard(self) -> str:
         """All of it until now in one text. To be asked before a document is left: its answers go with it."""
-        for answer in self._answers:
-            self._heard.append(f"{answer.url} {answer.headers}")
-            if "json" in answer.headers.get("content-type", "") and answer.status != 204:
-                self._heard.append(answer.text())
-        self._answers.clear()
         self._heard += [page.evaluate(SHOWN) for page in self._context.pages]
         return "\n".join(self._heard)
 
