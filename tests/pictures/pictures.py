@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import NewPage, sign_in
+from tests.browser.conftest import NewPage, PageGuard, sign_in
 from tests.conftest import ROOT
 from tests.pictures.scene import fill_hub, fill_register
 from tests.provider_server import ProviderServer
@@ -20,6 +20,14 @@ PHONE: dict[str, Any] = {
     "device_scale_factor": 2,
     "is_mobile": True,
     "has_touch": True,
+}
+UNAVAILABLE = {
+    "title": "Service unavailable",
+    "status": 503,
+    "code": "SERVICE_UNAVAILABLE",
+    "detail": "The database does not answer.",
+    "remedy": "Try again in a moment.",
+    "requestId": "01JD6M6YKQ7V9A3T",
 }
 
 
@@ -53,7 +61,10 @@ def test_the_models_page(models: dict[str, Any], page_of: Callable[..., Page]) -
         ("models-phone-light", PHONE, "light"),
         ("models-phone-dark", PHONE, "dark"),
     ):
-        take(page_of(screen, theme), name)
+        page = page_of(screen, theme)
+        if screen is PHONE:  # to where something moves
+            page.mouse.wheel(0, 560)
+        take(page, name)
 
 
 def test_its_menus_and_views(models: dict[str, Any], page_of: Callable[..., Page]) -> None:
@@ -91,7 +102,7 @@ def test_the_overlays(models: dict[str, Any], page_of: Callable[..., Page]) -> N
         take(page, name)
 
 
-def test_new_and_edit(models: dict[str, Any], page_of: Callable[..., Page]) -> None:
+def test_new_and_edit(stack: Stack, models: dict[str, Any], page_of: Callable[..., Page]) -> None:
     for name, screen, theme in (
         ("new-local-light", DESK, "light"),
         ("new-local-phone-light", PHONE, "light"),
@@ -104,19 +115,32 @@ def test_new_and_edit(models: dict[str, Any], page_of: Callable[..., Page]) -> N
         take(page, name)
     page = page_of(DESK, "dark")
     page.goto("/models/new?type=hosted")
-    page.get_by_label("Name").fill("GPT-5 mini (US)")
+    page.get_by_label("Name", exact=True).fill("GPT-5 mini (US)")
     page.get_by_label("Base URL").fill(f"{models['provider']}/v1")
-    page.get_by_label("API key").first.fill("sk-not-the-right-one-000000")
+    page.get_by_label("API key", exact=True).fill("sk-not-the-right-one-000000")
     page.get_by_role("button", name="Test connection").click()
-    page.get_by_text("rejected").first.wait_for()
+    page.get_by_text("rejected the API key").first.wait_for()
     take(page, "new-hosted-dark")
     page.goto(f"/models/{models['Qwen3 4B']['id']}/edit")
     page.wait_for_timeout(4000)
     take(page, "edit-local-dark")
+    page = page_of(DESK)
+    page.goto("/models/new")
+    page.get_by_label("Repository").fill("google/gemma-3-4b-it-qat-q4_0-gguf")
+    page.get_by_text("Gated", exact=True).wait_for()
+    take(page, "new-gated-light")
+    for busy in ("Mistral Small 3.2 24B", "Llama 3.2 3B Instruct"):  # their slots are wanted
+        stack.cancel(models[busy])
+    page.get_by_label("Repository").fill("unsloth/Qwen3-4B-GGUF")
+    page.get_by_role("radio", name="Q8_0").click()
+    page.get_by_role("button", name="Create and download").click()
+    page.get_by_role("progressbar", name="Download of").wait_for()
+    page.wait_for_timeout(8000)
+    take(page, "new-downloading-light")
 
 
 def test_the_page_without_models_and_without_an_api(
-    models: dict[str, Any], page_of: Callable[..., Page], new_page: NewPage
+    models: dict[str, Any], page_of: Callable[..., Page], new_page: NewPage, page_guard: PageGuard
 ) -> None:
     page = page_of(DESK)
     page.route("**/api/models?*", lambda route: None)
@@ -128,6 +152,12 @@ def test_the_page_without_models_and_without_an_api(
     page.route("**/api/models?*", lambda route: route.fulfill(json=[], headers={"X-Pagination": "{}"}))
     page.reload()
     take(page, "empty-dark")
+    page.unroute_all()
+    page_guard.allow("console: .* 503 ")
+    page.route("**/api/models?*", lambda route: route.fulfill(status=503, json=UNAVAILABLE))
+    page.reload()
+    page.get_by_role("alert").first.wait_for()
+    take(page, "error-dark")
     page.unroute_all()
     outside = new_page(**DESK)
     outside.goto("/sign-in")

@@ -7,7 +7,14 @@ from tests.provider_server import KEY, ProviderServer
 from tests.stack import Stack
 
 MB = 1_000_000
-CARD = {"license": "apache-2.0", "pipeline_tag": "text-generation"}
+# What the Hub says of each repository beside its files.
+FACTS = {
+    "likes": 312,
+    "downloads": 48_210,
+    "pipeline_tag": "text-generation",
+    "tags": ["gguf", "license:apache-2.0"],
+    "cardData": {"license": "apache-2.0"},
+}
 
 # repository -> its files and their sizes in bytes
 REPOSITORIES = {
@@ -40,7 +47,7 @@ def fill_hub(stack: Stack, folder: Path) -> None:
                 # One byte that differs, else files of one size would be one blob.
                 file.write(name.encode())
                 file.truncate(size)
-        stack.hub.add_repo(repo, paths, gated="manual" if repo.startswith("google/") else False)
+        stack.hub.add_repo(repo, paths, info=FACTS, gated="manual" if repo.startswith("google/") else False)
 
 
 def fill_register(stack: Stack, provider: ProviderServer) -> dict[str, Any]:
@@ -66,6 +73,7 @@ def fill_register(stack: Stack, provider: ProviderServer) -> dict[str, Any]:
     for name in ("Qwen3 4B", "Llama 3.2 3B Instruct", "Mistral Small 3.2 24B"):
         stack.download(models[name])
     stack.wait_bytes(models["Llama 3.2 3B Instruct"], 500 * MB)
+    stack.hub.throttle = MB // 2  # these go on through all pictures
     return models
 
 
