@@ -73,8 +73,12 @@ def freeze(session: Session, operation_id: uuid.UUID, attempt: int, *, manifest:
     """Keep what is to be fetched, so that later attempts fetch the same. Raises OperationLost."""
     total = sum(file["size"] for file in manifest["files"])
     values = {"manifest": manifest, "bytes_total": total, "files_total": len(manifest["files"])}
-    if session.execute(_fenced(operation_id, attempt).values(**values)).rowcount != 1:  # type: ignore[attr-defined]
-        raise OperationLost(str(operation_id))
+    _write(session, operation_id, attempt, **values)
+
+
+def admit(session: Session, operation_id: uuid.UUID, attempt: int) -> None:
+    """This attempt's bytes have their room on the volume from now on. Raises OperationLost."""
+    _write(session, operation_id, attempt, admitted_attempt=attempt)
 
 
 def check(session: Session, operation_id: uuid.UUID, attempt: int) -> None:
@@ -178,6 +182,11 @@ def _held(operation_id: uuid.UUID, attempt: int) -> tuple[Any, ...]:
         Operation.attempt == attempt,
         Operation.status == OperationStatus.RUNNING,
     )
+
+
+def _write(session: Session, operation_id: uuid.UUID, attempt: int, **values: Any) -> None:
+    if session.execute(_fenced(operation_id, attempt).values(**values)).rowcount != 1:  # type: ignore[attr-defined]
+        raise OperationLost(str(operation_id))
 
 
 def _fenced(operation_id: uuid.UUID, attempt: int) -> Any:

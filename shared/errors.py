@@ -138,7 +138,7 @@ class GatedModelNoToken(WeighbridgeError):
     """The repository is gated and no token was sent."""
 
     code = "GATED_MODEL_NO_TOKEN"
-    remedy = "Accept the license on the model's page, then give the model a Hugging Face token or set HF_TOKEN."
+    remedy = "Accept the license on the model's page, then give the model a token or set HF_TOKEN."
 
 
 class InvalidHfToken(WeighbridgeError):

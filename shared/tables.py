@@ -197,6 +197,8 @@ class Operation(Base):
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
     attempt: Mapped[int] = mapped_column(default=0, server_default="0")  # the fence: raised by each begin
     failures: Mapped[int] = mapped_column(default=0, server_default="0")  # since the last progress
+    # The attempt whose bytes have their room on the volume: equal to `attempt`, others must leave it free.
+    admitted_attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     worker: Mapped[str | None] = mapped_column(String(255))
     lease_until: Mapped[datetime | None]
     not_before: Mapped[datetime | None]

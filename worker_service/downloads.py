@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from shared.errors import DownloadFailed, ModelNotFound, WeighbridgeError
 from shared.hub import RemoteFile
 from shared.progress import Progress
 from shared.tables import Model, Operation
+from worker_service.admission import admission
 from worker_service.attempt import Attempt, AttemptStopped, Stop, tidy
 from worker_service.context import Context
 from worker_service.transfer import Manifest, Transfer, TransferStopped, freeze, snapshot_path
@@ -81,6 +83,7 @@ def _fetch(context: Context, attempt: Attempt, model: Model) -> dict[str, Any]:
         token=token,
         connections=context.settings.connections_per_file,
         reserve_bytes=context.settings.disk_reserve_bytes,
+        admission=partial(admission, context, attempt.operation),
         still_mine=attempt.still_mine,
     )
     attempt.watch(lambda: _progress(transfer), transfer.stop)

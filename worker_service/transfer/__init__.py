@@ -8,8 +8,14 @@ from worker_service.transfer.engine import Snapshot, Transfer
 from worker_service.transfer.fetch import Patience
 from worker_service.transfer.halt import TransferStopped
 from worker_service.transfer.manifest import Manifest, freeze
-from worker_service.transfer.partial import allocated_bytes, half_files, partial_bytes, purge_partials
-from worker_service.transfer.publish import published_files, snapshot_path
+from worker_service.transfer.partial import (
+    allocated_bytes,
+    bytes_to_take,
+    half_files,
+    partial_bytes,
+    purge_partials,
+)
+from worker_service.transfer.publish import has_blob, published_files, snapshot_path
 
 __all__ = [
     "Manifest",
@@ -18,8 +24,10 @@ __all__ = [
     "Transfer",
     "TransferStopped",
     "allocated_bytes",
+    "bytes_to_take",
     "freeze",
     "half_files",
+    "has_blob",
     "partial_bytes",
     "published_files",
     "purge_partials",

@@ -3,7 +3,8 @@
 import errno
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from worker_service.transfer.crew import Crew
 from worker_service.transfer.fetch import Patience, Site
 from worker_service.transfer.halt import Halt, Pulse, TransferStopped
 from worker_service.transfer.manifest import Manifest
-from worker_service.transfer.partial import PIECE_BYTES, BlobLock, allocated_bytes, kept_bytes, remove_empty
+from worker_service.transfer.partial import PIECE_BYTES, BlobLock, bytes_to_take, kept_bytes, remove_empty
 from worker_service.transfer.publish import Room, published_files
 from worker_service.transfer.source import HubFiles, Source
 from worker_service.transfer.work import Job, Stage, WorkQueue
@@ -25,6 +26,15 @@ TICK_SECONDS = 0.03
 QUIET_SECONDS = 2.0
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP})
+
+# Given the blobs that are missing: what other transfers of the volume will still take beside these, each
+# time it is called.
+Admission = Callable[[frozenset[str]], AbstractContextManager[Callable[[], int]]]
+
+
+@contextmanager
+def _nobody_else(_missing: frozenset[str]) -> Iterator[Callable[[], int]]:
+    yield lambda: 0
 
 
 @dataclass(frozen=True)
@@ -56,14 +66,17 @@ class Transfer:
         token: str | None,
         connections: int,
         reserve_bytes: int = 0,
+        admission: Admission = _nobody_else,
         still_mine: Callable[[], None] = lambda: None,
         patience: Patience | None = None,
         piece_bytes: int = PIECE_BYTES,
     ) -> None:
         """Nothing is touched before `run`.
 
-        `connections`: to open at most. `reserve_bytes`: of the volume, to be left free. `still_mine`: the
-        fence, called in the thread of `run` right before each publication; what it raises ends the transfer.
+        `connections`: to open at most. `reserve_bytes`: of the volume, to be left free. `admission`: held
+        while the room is measured, tells what others will still take of it; leaving it well means that this
+        transfer has its room. `still_mine`: the fence, called in the thread of `run` right before each
+        publication. What these two raise ends the transfer.
         `patience` and `piece_bytes` are for tests and tuning.
         """
         self._manifest = manifest
@@ -71,6 +84,7 @@ class Transfer:
         self._token = token
         self._connections = max(1, connections)
         self._reserve_bytes = reserve_bytes
+        self._admission = admission
         self._still_mine = still_mine
         self._patience = patience or Patience()
         self._piece_bytes = piece_bytes
@@ -153,14 +167,23 @@ class Transfer:
         self._jobs = jobs
 
     def _admit(self) -> None:
+        missing = frozenset(job.file.oid for job in self._jobs if job.stage is not Stage.DONE)
+        with self._admission(missing) as taken_by_others:
+            # Twice: what another transfer takes between the two looks of one round counts twice in it.
+            if not self._fits(taken_by_others()) and not self._fits(reserved := taken_by_others()):
+                raise self._disk_full(reserved)
+
+    def _fits(self, reserved: int) -> bool:
         needed = self._needed_bytes()
-        if needed and needed > shutil.disk_usage(self._room.root).free - self._reserve_bytes:
-            raise self._disk_full()
+        return not needed or needed + reserved <= self._free_bytes() - self._reserve_bytes
+
+    def _free_bytes(self) -> int:
+        return shutil.disk_usage(self._room.root).free
 
     def _needed_bytes(self) -> int:
         """Bytes of the volume that are still to be taken; half files have theirs already."""
         return sum(
-            max(0, job.file.size - allocated_bytes(self._room.root, job.file.oid))
+            bytes_to_take(self._room.root, job.file.oid, job.file.size)
             for job in self._jobs
             if job.stage is not Stage.DONE
         )
@@ -249,12 +272,14 @@ class Transfer:
             return CachePermissionDenied(f"The worker can't write to {place} ({error.strerror}).")
         return DownloadFailed(f"The cache at {place} failed: {error.strerror or type(error).__name__}.")
 
-    def _disk_full(self) -> InsufficientDisk:
-        needed, reserve = self._needed_bytes(), self._reserve_bytes
-        free = shutil.disk_usage(self._room.root).free
+    def _disk_full(self, reserved: int = 0) -> InsufficientDisk:
+        needed, free = self._needed_bytes(), self._free_bytes()
+        kept_free = self._reserve_bytes
         return InsufficientDisk(
-            f"{needed} bytes are still needed, {free} are free, of which {reserve} are to be left free.",
+            f"{needed:,} bytes are needed and {free:,} are free on the volume, of which {reserved:,} are "
+            f"reserved for running downloads and {kept_free:,} are to stay free.",
             needed_bytes=needed,
             free_bytes=free,
-            reserve_bytes=reserve,
+            reserved_bytes=reserved,
+            reserve_bytes=kept_free,
         )

@@ -234,6 +234,11 @@ def allocated_bytes(cache_dir: Path, oid: str) -> int:
         return 0
 
 
+def bytes_to_take(cache_dir: Path, oid: str, size: int) -> int:
+    """Bytes of the volume that one blob of this size will still take; its half file has its own already."""
+    return max(0, size - allocated_bytes(cache_dir, oid))
+
+
 def purge_partials(cache_dir: Path, oids: Iterable[str]) -> int:
     """Remove the half files of these blobs, sidecars and locks too; the bytes of the volume set free.
 

@@ -40,6 +40,11 @@ def snapshot_path(cache_dir: Path, repo: str, commit: str, path: str | None = No
     return folder / path
 
 
+def has_blob(cache_dir: Path, repo: str, oid: str, size: int) -> bool:
+    """Whether a repository's blob is in the cache; it may be a link into the client's shared store."""
+    return _has_size(repo_folder(cache_dir, repo) / "blobs" / oid, size)
+
+
 def published_files(cache_dir: Path, repo: str, commit: str, files: Iterable[RemoteFile]) -> bool:
     """Whether every one of these files can be read in the cache, with its size; content is not looked at."""
     return all(_has_size(snapshot_path(cache_dir, repo, commit, file.path), file.size) for file in files)

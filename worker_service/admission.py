@@ -1,0 +1,49 @@
+"""Room on the volume is given out to one download at a time, so that all that run find theirs.
+
+A download that was admitted keeps its room until its attempt ends: what it has not taken yet, no other gets.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared import attempts
+from shared.tables import Model, Operation, OperationStatus
+from worker_service.context import Context
+from worker_service.transfer import bytes_to_take, has_blob
+
+# Postgres's advisory lock of the admission; any number that no other lock of ours has.
+_LOCK = 0x77656967
+
+
+@contextmanager
+def admission(context: Context, operation: Operation, missing: frozenset[str]) -> Iterator[Callable[[], int]]:
+    """Hold everybody else's admission; yields what other admitted downloads will still take (bytes).
+
+    `missing` are the blobs that this download brings: whoever takes their room first, it is taken once. Left
+    without an error, the download is admitted. Raises ServiceUnavailable, OperationLost.
+    """
+    with context.database.session() as session:
+        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        yield lambda: _reserved(session, context.settings.cache_dir, operation, missing)
+        attempts.admit(session, operation.id, operation.attempt)
+
+
+def _reserved(session: Session, cache_dir: Path, operation: Operation, missing: frozenset[str]) -> int:
+    admitted = select(Model.hf_repo, Operation.manifest).where(
+        Model.id == Operation.model_id,
+        Operation.id != operation.id,
+        Operation.status == OperationStatus.RUNNING,
+        Operation.admitted_attempt == Operation.attempt,
+        Operation.manifest.is_not(None),
+    )
+    coming = {
+        file["oid"]: file["size"]
+        for repo, manifest in session.execute(admitted)
+        for file in manifest["files"]
+        if file["oid"] not in missing and not has_blob(cache_dir, repo, file["oid"], file["size"])
+    }
+    return sum(bytes_to_take(cache_dir, oid, size) for oid, size in coming.items())
