@@ -5,6 +5,7 @@ from flask import Flask
 from api_service import auth, errors, idempotency, requests_log
 from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
+from api_service.hub_breaker import HubBreaker
 from api_service.live import Live
 from api_service.parts import Parts
 from api_service.routes import auth as auth_routes
@@ -41,6 +42,11 @@ def create_app(settings: Settings) -> Flask:
         redis,
         SecretBox.from_settings(settings),
         Dispatcher(settings),
+        HubBreaker(
+            connect(settings, decode=False),
+            failure_threshold=settings.hub_failure_threshold,
+            recovery_seconds=settings.hub_recovery_seconds,
+        ),
         Live(settings, database, redis),
     )
     requests_log.register(app)

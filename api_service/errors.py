@@ -1,6 +1,7 @@
 """Every refusal becomes RFC 9457 problem+json, by one table from code to status."""
 
 import json
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -55,7 +56,7 @@ OPERATION_ONLY = frozenset(
     {"DOWNLOAD_FAILED", "CHECKSUM_MISMATCH", "CACHE_PERMISSION_DENIED", "DOWNLOAD_STALLED"}
 )
 
-# Seconds after which asking again makes sense.
+# Seconds after which asking again makes sense, where nobody knows better.
 RETRY_AFTER = 5
 
 # What Flask and webargs refuse by themselves: status -> (code, detail, remedy).
@@ -135,7 +136,8 @@ def problem(code: str, status: HTTPStatus, detail: str, remedy: str, facts: dict
     } | facts
     answer = Response(json.dumps(body), status.value, content_type="application/problem+json")
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        answer.headers["Retry-After"] = str(RETRY_AFTER)
+        asked = float(facts.get("retryAfter") or 0)
+        answer.headers["Retry-After"] = str(max(RETRY_AFTER, math.ceil(asked)))
     if status is HTTPStatus.UNAUTHORIZED:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer

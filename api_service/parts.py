@@ -7,6 +7,7 @@ from flask import current_app, g
 from redis import Redis
 
 from api_service.dispatch import Dispatcher
+from api_service.hub_breaker import HubBreaker
 from shared.database import Database
 from shared.secrets import SecretBox
 from shared.settings import Settings
@@ -24,6 +25,7 @@ class Parts:
     redis: Redis
     secrets: SecretBox
     dispatcher: Dispatcher
+    hub_breaker: HubBreaker
     live: "Live"
 
 

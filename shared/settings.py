@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRET_KEYS_FILE = "secret-keys"
@@ -64,6 +64,16 @@ class Settings(BaseSettings):
     hf_hub_offline: bool = _setting(
         "HF_HUB_OFFLINE", False, "1: never ask the Hub; a download then fails with HUB_OFFLINE."
     )
+    hub_failure_threshold: int = _setting(
+        "WEIGHBRIDGE_HUB_FAILURE_THRESHOLD",
+        5,
+        "Failures of the Hub in a row after which the API stops asking it for a while.",
+        ge=1,
+        le=1000,
+    )
+    hub_recovery_seconds: float = _setting(
+        "WEIGHBRIDGE_HUB_RECOVERY_SECONDS", 30, "After so long the API tries the Hub again.", gt=0, le=3600
+    )
     secret_keys: SecretStr | None = _setting(
         "WEIGHBRIDGE_SECRET_KEYS",
         None,
@@ -107,6 +117,18 @@ class Settings(BaseSettings):
         ge=1,
         le=100,
     )
+    soft_time_limit_seconds: int = _setting(
+        "WEIGHBRIDGE_SOFT_TIME_LIMIT_SECONDS",
+        4 * 3600,
+        "After so long an attempt of a download gives way to others; it goes on from its bytes.",
+        ge=1,
+    )
+    hard_time_limit_seconds: int = _setting(
+        "WEIGHBRIDGE_HARD_TIME_LIMIT_SECONDS",
+        6 * 3600,
+        "After so long the process of an attempt is killed; another attempt goes on from its bytes.",
+        ge=1,
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("LOG_LEVEL", "INFO", "What is logged.")
     log_format: Literal["json", "console"] = _setting("LOG_FORMAT", "console", "`json` for log collectors.")
 
@@ -146,6 +168,13 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip() not in ("", "none"))
+
+    @field_validator("hard_time_limit_seconds")
+    @classmethod
+    def _comes_after_the_soft(cls, value: int, info: ValidationInfo) -> int:
+        if value <= info.data.get("soft_time_limit_seconds", 0):
+            raise ValueError("must be more than WEIGHBRIDGE_SOFT_TIME_LIMIT_SECONDS")
+        return value
 
     @field_validator("hf_endpoint")
     @classmethod

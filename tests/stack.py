@@ -179,14 +179,14 @@ def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with HubServer() as hub, socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
         free.close()
-        found = Stack(
-            f"http://127.0.0.1:{port}", hub, _environment(servers, folder, hub), folder / "hub", folder
-        )
+        stores = (servers.new_database(), servers.valkey.url.replace("db=0", "db=2"))
+        env = environment(*stores, folder=folder, hub=hub)
+        found = Stack(f"http://127.0.0.1:{port}", hub, env, folder / "hub", folder)
         try:
             found.start_api()
             found.start_worker("downloads", "downloads", 2)
             found.start_worker("control", "control", 2)
-            wait_for("the service", lambda: _is_up(found), seconds=60)
+            wait_for("the service", lambda: is_up(found), seconds=60)
             yield found
         finally:
             for name in list(found.processes):
@@ -212,15 +212,18 @@ _GUNICORN = (
 )
 
 
-def _environment(servers: Servers, folder: Path, hub: HubServer) -> dict[str, str]:
+def environment(database_url: str, redis_url: str, *, folder: Path, hub: HubServer) -> dict[str, str]:
+    """What every process of a stack is told: short leases, quick sweeps, and where everything is."""
     return {
         "PATH": os.environ["PATH"],
-        "DATABASE_URL": servers.new_database(),
-        "REDIS_URL": servers.valkey.url.replace("db=0", "db=2"),
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
         "WEIGHBRIDGE_DATA_DIR": str(folder / "data"),
         "WEIGHBRIDGE_SECRET_KEYS": SECRET_KEY,
         "WEIGHBRIDGE_ADMIN_TOKEN": ADMIN_TOKEN,
         "WEIGHBRIDGE_API_THREADS": _THREADS,
+        # One test's faults of the Hub must not keep the next test from asking it.
+        "WEIGHBRIDGE_HUB_FAILURE_THRESHOLD": "1000",
         "WEIGHBRIDGE_LEASE_SECONDS": "6",
         "WEIGHBRIDGE_SWEEP_SECONDS": "1",
         "WEIGHBRIDGE_DISK_RESERVE_BYTES": "0",
@@ -231,7 +234,8 @@ def _environment(servers: Servers, folder: Path, hub: HubServer) -> dict[str, st
     }
 
 
-def _is_up(stack: Stack) -> bool:
+def is_up(stack: Stack) -> bool:
+    """Whether every part answers; fails when a process has ended."""
     dead = {name: process.poll() for name, process in stack.processes.items() if process.poll() is not None}
     assert not dead, f"{dead}\n{stack.log_text()}"
     try:

@@ -27,6 +27,9 @@ app.conf.update(
     worker_disable_prefetch=True,
     worker_prefetch_multiplier=1,
     worker_cancel_long_running_tasks_on_connection_loss=False,
+    # The last resort against an attempt that hangs: its process is killed, and the lease sends its operation
+    # back. The soft limit is the attempt's own (worker_service/attempt.py): Celery's would raise anywhere.
+    task_time_limit=_settings.hard_time_limit_seconds,
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
     worker_enable_remote_control=False,

@@ -43,6 +43,7 @@ class Stop(StrEnum):
 
     CANCELED = "canceled"  # a person wished so
     DRAINING = "draining"  # this worker shuts down; another one goes on
+    TIME_LIMIT = "time limit"  # it has had its turn; the operation waits for the next
     LOST = "lost"  # the lease went to another attempt, or can't be proven any more
 
 
@@ -166,10 +167,12 @@ class Attempt:
             )
 
     def _sample(self) -> None:
-        claimed = 0.0
+        claimed, began = 0.0, time.monotonic()
         while not self._ended.wait(1 / SAMPLES_PER_SECOND):
             if lifeline.is_cut():
                 self.halt(Stop.DRAINING)
+            elif time.monotonic() - began > self._context.settings.soft_time_limit_seconds:
+                self.halt(Stop.TIME_LIMIT)
             try:
                 if progress.write(self._context.redis, self.operation.id, self.current()):
                     self.halt(Stop.CANCELED)

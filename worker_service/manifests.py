@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from shared.tables import UNFINISHED, Model, Operation, OperationKind
@@ -41,7 +42,7 @@ def awaited(session: Session) -> set[str]:
     )
     last = (
         select(Operation.manifest)
-        .distinct(Operation.model_id)
+        .ext(distinct_on(Operation.model_id))
         .where(Operation.model_id.in_(unfinished), Operation.manifest.is_not(None))
         .order_by(Operation.model_id, Operation.created_at.desc())
     )

@@ -53,7 +53,11 @@ def health() -> Any:
         "database": {"status": database},
         "redis": {"status": redis},
         "workers": {"status": "ok" if served else "unavailable", "queues": queues},
-        "hub": {"endpoint": here.settings.hf_endpoint, "offline": here.settings.hf_hub_offline},
+        "hub": {
+            "endpoint": here.settings.hf_endpoint,
+            "offline": here.settings.hf_hub_offline,
+            "circuit_breaker": here.hub_breaker.look(),
+        },
     }
 
 

@@ -45,7 +45,8 @@ def preview_repo(query: dict[str, Any]) -> Any:
     """Preview a repository: its facts, and the files to choose from with one that is recommended."""
     settings = parts().settings
     hub = Hub(settings.hf_endpoint, _token(query.get("model_id")), settings.hf_hub_offline)
-    preview = hub.preview(query["repo"], query["revision"])  # outside a session: the Hub may take its time
+    # Outside a session: the Hub may take its time.
+    preview = parts().hub_breaker.call(lambda: hub.preview(query["repo"], query["revision"]))
     with parts().database.session() as session:
         registered = _registered(session, preview)
     return vars(preview) | {"variants": [_variant(each, registered) for each in preview.variants]}

@@ -2,6 +2,7 @@
 
 from marshmallow import fields, validate
 
+from api_service.hub_breaker import BreakerState
 from api_service.schemas.base import ReplySchema
 
 _STATUS = validate.OneOf(["ok", "degraded", "unavailable"])
@@ -27,11 +28,30 @@ class WorkersSchema(ReplySchema):
     queues = fields.List(fields.Nested(WorkerQueueSchema))
 
 
+class CircuitBreakerSchema(ReplySchema):
+    """Whether the API asks the Hub just now. All API processes share it."""
+
+    state = fields.String(
+        validate=validate.OneOf([str(state) for state in BreakerState]),
+        metadata={
+            "description": "CLOSED: the Hub is asked. OPEN: it has failed too often in a row and is left "
+            "alone until recoverySeconds have passed. HALF_OPEN: they have passed; the next question decides."
+        },
+    )
+    failures = fields.Integer(metadata={"description": "In a row, until now."})
+    failure_threshold = fields.Integer()
+    recovery_seconds = fields.Float()
+    retry_after_seconds = fields.Integer(
+        allow_none=True, metadata={"description": "While OPEN: seconds until the Hub is asked again."}
+    )
+
+
 class HubSchema(ReplySchema):
     """The Hub that this installation asks."""
 
     endpoint = fields.String()
     offline = fields.Boolean(metadata={"description": "HF_HUB_OFFLINE is set: the Hub is never asked."})
+    circuit_breaker = fields.Nested(CircuitBreakerSchema)
 
 
 class HealthSchema(ReplySchema):

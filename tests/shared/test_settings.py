@@ -87,3 +87,10 @@ def test_env_example_lists_every_setting_and_no_other() -> None:
     text = (ROOT / ".env.example").read_text()
     listed = re.findall(r"^# ([A-Z][A-Z_]+)=", text, re.MULTILINE)
     assert listed == setting_names()
+
+
+def test_the_hard_time_limit_comes_after_the_soft_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_SOFT_TIME_LIMIT_SECONDS", "60")
+    monkeypatch.setenv("WEIGHBRIDGE_HARD_TIME_LIMIT_SECONDS", "60")
+    with pytest.raises(SettingsError, match="WEIGHBRIDGE_HARD_TIME_LIMIT_SECONDS: must be more than"):
+        Settings.from_env()

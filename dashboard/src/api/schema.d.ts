@@ -1614,10 +1614,24 @@ export interface components {
             status: "ok" | "degraded" | "unavailable";
             queues: components["schemas"]["WorkerQueue"][];
         };
+        CircuitBreaker: {
+            /**
+             * @description CLOSED: the Hub is asked. OPEN: it has failed too often in a row and is left alone until recoverySeconds have passed. HALF_OPEN: they have passed; the next question decides.
+             * @enum {string}
+             */
+            state: "CLOSED" | "OPEN" | "HALF_OPEN";
+            /** @description In a row, until now. */
+            failures: number;
+            failureThreshold: number;
+            recoverySeconds: number;
+            /** @description While OPEN: seconds until the Hub is asked again. */
+            retryAfterSeconds: number | null;
+        };
         Hub: {
             endpoint: string;
             /** @description HF_HUB_OFFLINE is set: the Hub is never asked. */
             offline: boolean;
+            circuitBreaker: components["schemas"]["CircuitBreaker"];
         };
         Health: {
             /** @enum {string} */

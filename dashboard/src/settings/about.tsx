@@ -71,7 +71,7 @@ function Parts({ health, isBusy, onLook }: { health: Health; isBusy: boolean; on
         </Line>
       ))}
       <Line name="Hugging Face" hint={<span className={styles.mono}>{health.hub.endpoint}</span>}>
-        <Status tone={health.hub.offline ? 'warn' : 'ok'}>{health.hub.offline ? 'Offline' : 'Online'}</Status>
+        <HubStatus hub={health.hub} />
       </Line>
     </>
   )
@@ -84,6 +84,14 @@ const WORDS: Record<Health['status'], [Tone, string]> = {
   ok: ['ok', 'Working'],
   degraded: ['warn', 'Partly working'],
   unavailable: ['bad', 'Does not answer'],
+}
+
+function HubStatus({ hub }: { hub: Health['hub'] }) {
+  const { state, retryAfterSeconds } = hub.circuitBreaker
+  if (hub.offline) return <Status tone="warn">Offline</Status>
+  if (state === 'CLOSED') return <Status tone="ok">Online</Status>
+  const next = retryAfterSeconds ? `, asked again in ${retryAfterSeconds} s` : ''
+  return <Status tone="bad">{`Does not answer${next}`}</Status>
 }
 
 function Probe({ status }: { status: Health['status'] }) {

@@ -32,7 +32,17 @@ beforeEach(() => {
         { queue: 'control', workers: 1 },
       ],
     },
-    hub: { endpoint: 'https://huggingface.co', offline: false },
+    hub: {
+      endpoint: 'https://huggingface.co',
+      offline: false,
+      circuitBreaker: {
+        state: 'CLOSED',
+        failures: 0,
+        failureThreshold: 5,
+        recoverySeconds: 30,
+        retryAfterSeconds: null,
+      },
+    },
   }
   server.use(http.get('*/api/health', () => HttpResponse.json(health)))
 })
@@ -107,6 +117,14 @@ describe('about', () => {
     expect(await lineOf('Redis')).toHaveTextContent('Does not answer')
     expect(await lineOf('Workers for downloads')).toHaveTextContent('No worker')
     expect(await lineOf('Hugging Face')).toHaveTextContent('Offline')
+  })
+
+  it('says that the Hub fails and when it is asked again', async () => {
+    const circuitBreaker = { ...health.hub.circuitBreaker, state: 'OPEN' as const, retryAfterSeconds: 12 }
+    health = { ...health, hub: { ...health.hub, circuitBreaker } }
+    renderPage(<SettingsPage me={ME} />)
+    expect(await screen.findByText('Weighbridge 1.2.3')).toBeVisible()
+    expect(await lineOf('Hugging Face')).toHaveTextContent('Does not answer, asked again in 12 s')
   })
 
   it('says that the API is away, and looks again', async () => {

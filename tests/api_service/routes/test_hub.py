@@ -250,7 +250,29 @@ def test_a_hub_that_fails_is_said_so(asking: Api, hub: HubServer, path: str, sta
     assert (answer.status_code, answer.json["code"]) == (503, code)
 
 
-def test_offline_the_hub_is_never_asked(settings: Settings, hub: HubServer) -> None:
+def test_a_hub_that_fails_again_and_again_is_left_alone_for_a_while(
+    settings: Settings, hub: HubServer, redis: Any
+) -> None:
+    hub.add_repo(REPO, GGUF)
+    hub.fault("status", "*", where="api", status=500, times=None)
+    with api_with(
+        settings,
+        HF_ENDPOINT=hub.url,
+        WEIGHBRIDGE_HUB_FAILURE_THRESHOLD="3",
+        WEIGHBRIDGE_HUB_RECOVERY_SECONDS="40",
+    ) as found:
+        for _ in range(3):
+            assert preview(found).status_code == 503
+        asked = len(hub.requests)
+        answer = preview(found)
+        assert (answer.status_code, answer.json["code"]) == (503, "HUB_UNAVAILABLE")
+        assert 30 < int(answer.headers["Retry-After"]) <= 40
+        assert len(hub.requests) == asked
+        breaker = found.get("/api/health").json["hub"]["circuitBreaker"]
+        assert (breaker["state"], breaker["failures"]) == ("OPEN", 3)
+
+
+def test_offline_the_hub_is_never_asked(settings: Settings, hub: HubServer, redis: Any) -> None:
     hub.add_repo(REPO, GGUF)
     with api_with(settings, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="1") as offline:
         answer = preview(offline)
@@ -379,7 +401,7 @@ def test_the_token_of_the_model_is_used_and_never_shown(asking: Api, hub: HubSer
 
 
 def test_without_a_token_of_its_own_a_model_is_asked_for_with_the_common_one(
-    settings: Settings, hub: HubServer
+    settings: Settings, hub: HubServer, redis: Any
 ) -> None:
     hub.add_repo(REPO, GGUF, private=True)
     hub.add_token("hf_common", REPO)

@@ -1,8 +1,9 @@
+import contextlib
 import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,21 @@ def test_too_little_room_is_refused_before_the_first_byte(hub: HubServer, shop: 
     assert caught.value.facts["needed_bytes"] == len(CONTENT) + 2
     assert caught.value.facts["reserve_bytes"] == reserve
     assert f"{reserve:,} are to stay free" in caught.value.detail
+    assert hub.bytes_served() == 0
+
+
+def test_room_that_others_have_reserved_is_not_there(hub: HubServer, shop: Workshop) -> None:
+    asked: list[frozenset[str]] = []
+
+    @contextlib.contextmanager
+    def nearly_all_is_taken(missing: frozenset[str]) -> Iterator[Callable[[], int]]:
+        asked.append(missing)
+        yield lambda: shutil.disk_usage(shop.cache).free
+
+    with pytest.raises(InsufficientDisk, match="reserved for running downloads") as caught:
+        shop.fetch(admission=nearly_all_is_taken)
+    assert asked == [frozenset(file.oid for file in shop.manifest().files)]
+    assert caught.value.facts["reserved_bytes"] > 0
     assert hub.bytes_served() == 0
 
 
