@@ -3,6 +3,7 @@
 A write that finds another attempt, or an ended operation, raises OperationLost: the caller must stop at once.
 """
 
+import random
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,8 @@ from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, Operatio
 # Seconds before the second attempt after a failure that may pass; doubled for each further one.
 BACKOFF_BASE = 2
 BACKOFF_MOST = 300
+# However long the Hub asks us to stay away, we look again after so many seconds.
+ASKED_WAIT_MOST = 3600
 
 
 class OperationLost(Exception):
@@ -155,7 +158,8 @@ def fail(
         setattr(operation, name, value)
     operation.failures += 1
     if error.transient and operation.failures < max_attempts:
-        wait = max(_backoff(operation.failures), float(error.facts.get("retry_after") or 0))
+        asked = min(ASKED_WAIT_MOST, float(error.facts.get("retry_after") or 0))
+        wait = max(_backoff(operation.failures), asked)
         back_to_pending(session, model, operation, error=error.as_dict(), wait=wait)
     else:
         end(session, model, operation, OperationStatus.FAILED, error=error.as_dict())
@@ -198,7 +202,8 @@ def _due(session: Session, operation: Operation) -> bool:
 
 
 def _backoff(failures: int) -> float:
-    return float(min(BACKOFF_MOST, BACKOFF_BASE * 2 ** (failures - 1)))
+    """Seconds; at random within a quarter, so that what failed together does not come back together."""
+    return min(BACKOFF_MOST, BACKOFF_BASE * 2.0 ** min(failures - 1, 30)) * random.uniform(0.75, 1.0)
 
 
 def _lasting(progress: Progress) -> dict[str, Any]:

@@ -44,6 +44,8 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         },
         "broker_connection_timeout": SOCKET_TIMEOUT,
         "broker_connection_retry_on_startup": True,
+        # None: for ever. After Celery's own 100 tries (50 minutes) the worker would end.
+        "broker_connection_max_retries": None,
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
         "task_create_missing_queues": True,

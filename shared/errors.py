@@ -186,6 +186,15 @@ class DownloadFailed(WeighbridgeError):
     transient = True
 
 
+class UnusableAnswer(DownloadFailed):
+    """What the Hub answers can't be used, and asking again would bring the same."""
+
+    remedy = (
+        "Check HF_ENDPOINT and the repository, then start again; it goes on from the bytes that were kept."
+    )
+    transient = False
+
+
 class DownloadStalled(WeighbridgeError):
     """No byte arrived for a long time, and reconnecting did not help."""
 

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     )
     max_attempts: int = _setting(
         "WEIGHBRIDGE_MAX_ATTEMPTS",
-        5,
+        10,
         "Failures in a row without progress before an operation fails for good.",
         ge=1,
         le=100,

@@ -71,8 +71,9 @@ class Stack:
 
     def start_worker(self, name: str, queue: str, concurrency: int) -> None:
         """Start one worker pool."""
-        options = ["-Q", queue, "--concurrency", str(concurrency), "-n", f"{name}@test"]
-        self.start(name, "celery", "-A", "worker_service.app", "worker", *options)
+        # As deploy/local does: a broker that goes away while workers look for each other ends the worker.
+        options = ["-Q", queue, "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"]
+        self.start(name, "celery", "-A", "worker_service.app", "worker", *options, "-n", f"{name}@test")
 
     def stop(self, name: str, sign: signal.Signals = signal.SIGTERM) -> int:
         """Signal a process and wait for its end; what it leaves is killed."""
@@ -225,6 +226,7 @@ def environment(database_url: str, redis_url: str, *, folder: Path, hub: HubServ
         # One test's faults of the Hub must not keep the next test from asking it.
         "WEIGHBRIDGE_HUB_FAILURE_THRESHOLD": "1000",
         "WEIGHBRIDGE_LEASE_SECONDS": "6",
+        "WEIGHBRIDGE_MAX_ATTEMPTS": "5",
         "WEIGHBRIDGE_SWEEP_SECONDS": "1",
         "WEIGHBRIDGE_DISK_RESERVE_BYTES": "0",
         "HF_ENDPOINT": hub.url,

@@ -13,7 +13,13 @@ from sqlalchemy import func, select, update
 from shared import attempts, operations, sweep
 from shared.attempts import OperationLost
 from shared.database import Database
-from shared.errors import ChecksumMismatch, HubUnavailable, OperationConflict, WeighbridgeError
+from shared.errors import (
+    ChecksumMismatch,
+    HubRateLimited,
+    HubUnavailable,
+    OperationConflict,
+    WeighbridgeError,
+)
 from shared.operations import Requested
 from shared.progress import Progress
 from shared.tables import DownloadStatus, Model, Operation, OperationStatus
@@ -196,6 +202,33 @@ def test_a_hub_that_names_a_time_is_asked_again_no_sooner(database: Database, mo
         wait = session.scalar(select(Operation.not_before - func.now()))
         assert wait is not None
         assert timedelta(seconds=90) < wait <= timedelta(seconds=100)
+
+
+def test_a_hub_that_asks_for_a_day_is_asked_again_within_the_hour(database: Database, model_id: int) -> None:
+    asked = _ask(database, model_id)
+    _begin(database, asked.id)
+    with database.session() as session:
+        error = HubRateLimited(retry_after=86_400)
+        attempts.fail(session, asked.id, 1, error=error, progress=Progress(), max_attempts=4)
+    with database.session() as session:
+        wait = session.scalar(select(Operation.not_before - func.now()))
+        assert wait is not None
+        assert timedelta(minutes=55) < wait <= timedelta(hours=1)
+
+
+def test_each_failure_waits_about_twice_as_long_as_the_one_before(database: Database, model_id: int) -> None:
+    asked, waits = _ask(database, model_id), []
+    for attempt in range(1, 11):
+        assert _begin(database, asked.id) is not None
+        with database.session() as session:
+            attempts.fail(
+                session, asked.id, attempt, error=HubUnavailable(), progress=Progress(), max_attempts=99
+            )
+            waits.append(session.scalars(select(Operation.not_before - func.now())).one().total_seconds())
+            session.execute(update(Operation).values(not_before=None))
+    for number, wait in enumerate(waits):
+        longest = min(300, 2 * 2**number)
+        assert longest * 0.74 <= wait <= longest
 
 
 def test_failures_that_may_pass_end_when_the_attempts_are_used_up(database: Database, model_id: int) -> None:

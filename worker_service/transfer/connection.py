@@ -13,7 +13,7 @@ import time
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from shared.errors import DownloadFailed, DownloadStalled, WeighbridgeError
+from shared.errors import DownloadFailed, DownloadStalled, UnusableAnswer, WeighbridgeError
 from shared.hub import unreachable
 from worker_service.transfer.halt import Halt
 
@@ -34,14 +34,14 @@ class Origin(NamedTuple):
 
 
 def origin_of(url: str) -> Origin:
-    """The origin of an http or https URL; DownloadFailed for any other."""
+    """The origin of an http or https URL; UnusableAnswer for any other."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise DownloadFailed("The Hub points to an address that is neither http nor https.") from None
+        raise UnusableAnswer("The Hub points to an address that is neither http nor https.") from None
     if not parts.hostname:
-        raise DownloadFailed("The Hub points to an address without a host.")
+        raise UnusableAnswer("The Hub points to an address without a host.")
     return Origin(parts.scheme, parts.hostname.lower(), port)
 
 

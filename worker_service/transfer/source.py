@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, urljoin
 
-from shared.errors import DownloadFailed, FileNotFound
+from shared.errors import DownloadFailed, FileNotFound, UnusableAnswer
 from shared.hub import RemoteFile, is_passing, refusal, request_headers, retry_after
 from worker_service.transfer.connection import POLL_SECONDS, Body, Origin, Retry, Wire, origin_of
 
@@ -111,7 +111,7 @@ class Source:
             self._check_identity(response, url)
             self._check_target(url, target)
             url = target
-        raise DownloadFailed("The Hub redirects in a circle.")
+        raise UnusableAnswer("The Hub redirects in a circle.")
 
     def _ask(self, wire: Wire, url: str, *, start: int, end: int) -> http.client.HTTPResponse:
         headers = self._hub.headers(origin_of(url))
@@ -140,7 +140,7 @@ class Source:
     def _refused(self, response: http.client.HTTPResponse, url: str) -> None:
         status, headers = response.status, response.headers
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            raise DownloadFailed(f"{self._file.path} is shorter at the Hub than its file list says.")
+            raise UnusableAnswer(f"{self._file.path} is shorter at the Hub than its file list says.")
         is_elsewhere = origin_of(url) != self._hub.origin
         if is_elsewhere and status in _EXPIRED:
             if self._location == url:
@@ -182,11 +182,11 @@ class Source:
         etag = response.headers.get("x-linked-etag") or response.headers.get("etag")
         size = response.headers.get("x-linked-size")
         if (etag and _plain(etag) != self._file.oid) or (size and size != str(self._file.size)):
-            raise DownloadFailed(f"{self._file.path} has changed at the Hub since its commit was looked up.")
+            raise UnusableAnswer(f"{self._file.path} has changed at the Hub since its commit was looked up.")
 
     def _check_target(self, url: str, target: str) -> None:
         if origin_of(url).scheme == "https" and origin_of(target).scheme != "https":
-            raise DownloadFailed("The Hub redirects from https to plain http.")
+            raise UnusableAnswer("The Hub redirects from https to plain http.")
 
 
 def _plain(etag: str) -> str:

@@ -9,6 +9,7 @@ from shared.errors import (
     FileNotFound,
     HubRateLimited,
     HubUnavailable,
+    UnusableAnswer,
 )
 from tests.hub_server import HubServer
 from tests.worker_service.transfer.conftest import HASTY, PIECE, REPO, Workshop, some_bytes
@@ -127,7 +128,7 @@ def test_wrong_bytes_are_dropped_from_what_is_done(hub: HubServer, shop: Worksho
 
 def test_a_file_that_has_changed_is_refused(hub: HubServer, shop: Workshop) -> None:
     hub.fault("wrong_etag", times=None, where="resolve")
-    with pytest.raises(DownloadFailed, match="has changed"):
+    with pytest.raises(UnusableAnswer, match="has changed"):
         shop.fetch()
     assert shop.published() == []
 
@@ -147,7 +148,7 @@ LASTING = {
     "not in the repository": ({"kind": "status", "status": 404, "where": "resolve"}, FileNotFound),
     "announces more": ({"kind": "wrong_length"}, DownloadFailed),
     "other range": ({"kind": "wrong_content_range", "delta": 1, "where": "cdn"}, DownloadFailed),
-    "range not satisfiable": ({"kind": "status", "status": 416, "where": "cdn"}, DownloadFailed),
+    "range not satisfiable": ({"kind": "status", "status": 416, "where": "cdn"}, UnusableAnswer),
     "teapot": ({"kind": "status", "status": 418}, HubUnavailable),
 }
 
