@@ -103,17 +103,21 @@ function Paused({ name, download }: { name: string; download: Operation | null }
   )
 }
 
-/** The place in the queue is asked for only while something waits. */
+/** The place in the queue, or why it has to wait, is asked for only while something waits. */
 function Pending({ modelId }: { modelId: number }) {
   const select = useCallback(
-    (queue: Queue) => queue.queued.find((item) => item.modelId === modelId)?.position ?? null,
+    (queue: Queue) => queue.queued.find((item) => item.modelId === modelId) ?? null,
     [modelId],
   )
-  const { data: place } = useQuery({ ...queueQuery, select })
+  const { data: item } = useQuery({ ...queueQuery, select })
   return (
     <div className={styles.words}>
       <Status tone="quiet">Pending</Status>
-      {place && <span className={styles.cause}>{ordinal(place)} in queue</span>}
+      {item?.error ? (
+        <Cause error={{ ...item.error, remedy: 'It tries again by itself.' }} />
+      ) : (
+        item?.position && <span className={styles.cause}>{ordinal(item.position)} in queue</span>
+      )}
     </div>
   )
 }

@@ -64,9 +64,9 @@ test('a paused one shows how far it came', () => {
   )
 })
 
-test('one that waits tells its place, which is asked for only then', async () => {
+const showWaiting = (more: Parameters<typeof aDownload>[0]) => {
   const queued = {
-    ...aDownload({ status: 'pending' }),
+    ...aDownload({ status: 'pending', ...more }),
     modelName: null,
     repo: null,
     filename: null,
@@ -78,9 +78,20 @@ test('one that waits tells its place, which is asked for only then', async () =>
       HttpResponse.json({ active: [], queued: [queued], paused: [], failed: [], completed: [] }),
     ),
   )
-  show(aModel({ downloadStatus: 'Pending' }))
+  return show(aModel({ downloadStatus: 'Pending' }))
+}
+
+test('one that waits tells its place, which is asked for only then', async () => {
+  showWaiting({})
   expect(screen.getByText('Pending')).toBeVisible()
   expect(await screen.findByText('2nd in queue')).toBeVisible()
+})
+
+test('one that waits because it failed tells why, and that nobody has to do anything', async () => {
+  const error = { code: 'HUB_UNAVAILABLE', detail: 'The Hub answered 503.', remedy: 'Try again later.' }
+  const cell = showWaiting({ error })
+  expect(await screen.findByText('The Hub answered 503.')).toBeVisible()
+  expect(cell).toHaveTextContent('PendingThe Hub answered 503. It tries again by itself.')
 })
 
 test('a failed one tells the cause, and its remedy to those who cannot point', () => {
