@@ -1,18 +1,16 @@
 /** Edit a hosted model. */
 import type { FormEvent } from 'react'
 import type { Model } from '../api/models'
-import { Tag } from '../ui/status'
 import { hostedPatch } from './bodies'
 import { hostedChanges } from './draft'
+import { EditFrame } from './edit-frame'
 import styles from './form.module.css'
-import { Frame } from './frame'
 import { useHosted } from './hosted'
 import { HostedFields } from './hosted-fields'
 import { ProblemNotice } from './refused'
 import { RestoredNotice } from './restored-notice'
-import { SubmitButton } from './submit-button'
 import { useTestStored } from './use-create'
-import { rowOf, useBeginning, useEditDraft, useEditSaving } from './use-edit'
+import { useBeginning, useEditDraft, useEditSaving } from './use-edit'
 import { useRefusals } from './use-refusals'
 
 const FORM = 'edit-model'
@@ -40,23 +38,15 @@ export function EditHosted({ model }: { model: Model }) {
     await save(patch, () => isTested && testStored(model.id))
   }
   return (
-    <Frame
-      title={`Edit ${begin.model.name}`}
-      kind={<Tag>Hosted LLM</Tag>}
-      note={isDirty ? 'Draft kept on this device' : undefined}
-      closeWord={isDirty ? 'Cancel' : 'Close'}
-      submit={
-        <SubmitButton
-          form={FORM}
-          word="Save changes"
-          busyWord="Saving…"
-          isValid={hosted.isValid}
-          isBusy={saving.isBusy}
-        />
-      }
-      opener={rowOf(model.id)}
+    <EditFrame
+      model={model}
+      name={begin.model.name}
+      kind="Hosted LLM"
+      form={FORM}
       isDirty={isDirty}
       hasSecret={values.apiKey !== ''}
+      isValid={hosted.isValid}
+      isBusy={saving.isBusy}
       onLeave={forget}
     >
       <form id={FORM} onSubmit={(event) => void submit(event)} noValidate className={styles.narrow}>
@@ -68,6 +58,6 @@ export function EditHosted({ model }: { model: Model }) {
           <HostedFields hosted={hosted} refusals={refusals} model={model} />
         </div>
       </form>
-    </Frame>
+    </EditFrame>
   )
 }

@@ -3,17 +3,15 @@ import { useQueryClient } from '@tanstack/react-query'
 import type { FormEvent } from 'react'
 import type { Model } from '../api/models'
 import { useDownloadStatus } from '../models/states'
-import { Tag } from '../ui/status'
 import { localPatch } from './bodies'
 import { localChanges } from './draft'
+import { EditFrame } from './edit-frame'
 import styles from './form.module.css'
-import { Frame } from './frame'
 import { useLocal } from './local'
 import { LocalFields } from './local-fields'
 import { ProblemNotice } from './refused'
 import { RestoredNotice } from './restored-notice'
-import { SubmitButton } from './submit-button'
-import { rowOf, useBeginning, useEditDraft, useEditSaving } from './use-edit'
+import { useBeginning, useEditDraft, useEditSaving } from './use-edit'
 import { useRefusals } from './use-refusals'
 import { WhatHappens } from './what-happens'
 
@@ -50,23 +48,15 @@ export function EditLocal({ model }: { model: Model }) {
     })
   const hasToken = values.hfToken.trim() !== '' && !local.errors.hfToken
   return (
-    <Frame
-      title={`Edit ${begin.model.name}`}
-      kind={<Tag>{model.source === 'path' ? 'Local path' : 'Local Hugging Face model'}</Tag>}
-      note={isDirty ? 'Draft kept on this device' : undefined}
-      closeWord={isDirty ? 'Cancel' : 'Close'}
-      submit={
-        <SubmitButton
-          form={FORM}
-          word="Save changes"
-          busyWord="Saving…"
-          isValid={local.isValid}
-          isBusy={saving.isBusy}
-        />
-      }
-      opener={rowOf(model.id)}
+    <EditFrame
+      model={model}
+      name={begin.model.name}
+      kind={model.source === 'path' ? 'Local path' : 'Local Hugging Face model'}
+      form={FORM}
       isDirty={isDirty}
       hasSecret={values.hfToken !== ''}
+      isValid={local.isValid}
+      isBusy={saving.isBusy}
       onLeave={forget}
     >
       <form
@@ -101,7 +91,7 @@ export function EditLocal({ model }: { model: Model }) {
           />
         )}
       </form>
-    </Frame>
+    </EditFrame>
   )
 }
 
