@@ -12,6 +12,7 @@ from api_service.routes import auth as auth_routes
 from api_service.routes import dashboard, docs, downloads, events, health, hub, models, queue, storage, tasks
 from api_service.schemas.base import null_or_reference
 from shared.database import Database
+from shared.outbound import Door
 from shared.redis_client import connect
 from shared.secrets import SecretBox
 from shared.settings import Settings
@@ -41,12 +42,13 @@ def create_app(settings: Settings) -> Flask:
         database,
         redis,
         SecretBox.from_settings(settings),
-        Dispatcher(settings),
+        Dispatcher(settings, redis),
         HubBreaker(
             connect(settings, decode=False),
             failure_threshold=settings.hub_failure_threshold,
             recovery_seconds=settings.hub_recovery_seconds,
         ),
+        Door(settings.allowed_private_hosts),
         Live(settings, database, redis),
     )
     requests_log.register(app)

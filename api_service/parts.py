@@ -9,6 +9,7 @@ from redis import Redis
 from api_service.dispatch import Dispatcher
 from api_service.hub_breaker import HubBreaker
 from shared.database import Database
+from shared.outbound import Door
 from shared.secrets import SecretBox
 from shared.settings import Settings
 
@@ -26,6 +27,7 @@ class Parts:
     secrets: SecretBox
     dispatcher: Dispatcher
     hub_breaker: HubBreaker
+    door: Door
     live: "Live"
 
 

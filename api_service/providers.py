@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from shared import registry
 from shared.errors import ValidationError
+from shared.outbound import AddressRefused, Door
 from shared.secrets import SecretBox
 from shared.tables import ModelType, Provider
 
@@ -77,13 +78,13 @@ def target(session: Session, fields: Mapping[str, Any], *, secrets: SecretBox) -
     return Target(**joined)
 
 
-def test_connection(where: Target) -> dict[str, Any]:
+def test_connection(where: Target, door: Door) -> dict[str, Any]:
     """Ask for the list of models or deployments, 10 s at most; never raises for what the provider does."""
     began = time.monotonic()
     models: list[str] = []
     failure = None
     try:
-        models = _within_limit(where)
+        models = _within_limit(where, door)
     except Diagnosis as diagnosis:
         failure = diagnosis.failure
     return {
@@ -94,7 +95,7 @@ def test_connection(where: Target) -> dict[str, Any]:
     }
 
 
-def _within_limit(where: Target) -> list[str]:
+def _within_limit(where: Target, door: Door) -> list[str]:
     if where.key_withheld:
         raise Diagnosis(
             "API_KEY_REQUIRED",
@@ -102,7 +103,7 @@ def _within_limit(where: Target) -> list[str]:
             "Enter the key for the new address.",
         )
     # httpx's timeout counts each read anew, so a server that trickles would hold the request for ever.
-    with httpx2.Client(trust_env=False, follow_redirects=False, timeout=LIMIT) as http:
+    with door.client(timeout=LIMIT) as http:
         pool = ThreadPoolExecutor(1, thread_name_prefix="test-connection")
         try:
             return pool.submit(_ask, where, http).result(timeout=LIMIT)
@@ -120,6 +121,12 @@ def _ask(where: Target, http: httpx2.Client) -> list[str]:
             base_url=where.base_url, api_key=where.api_key or "none", http_client=http, max_retries=0
         )
         return _names(client.models.with_raw_response.list().http_response)
+    except AddressRefused:
+        raise Diagnosis(
+            "ADDRESS_NOT_ALLOWED",
+            "The address is in a private network, which this installation does not reach.",
+            "Have its operator add the host to WEIGHBRIDGE_ALLOWED_PRIVATE_HOSTS.",
+        ) from None
     except openai.APIStatusError as error:
         raise _of_status(error.status_code) from None
     except openai.APITimeoutError:

@@ -3,6 +3,7 @@
 The only module that reads the environment (kept so by tests/test_house.py).
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -99,6 +100,11 @@ class Settings(BaseSettings):
     local_path_roots: CommaSeparated = _setting(
         "WEIGHBRIDGE_LOCAL_PATH_ROOTS", (), "Comma-separated absolute folders for models of source=path."
     )
+    allowed_private_hosts: CommaSeparated = _setting(
+        "WEIGHBRIDGE_ALLOWED_PRIVATE_HOSTS",
+        (),
+        "Comma-separated hosts, addresses or networks that test-connection may reach although private.",
+    )
     default_models: CommaSeparated = _setting(
         "WEIGHBRIDGE_DEFAULT_MODELS",
         ("unsloth/Qwen3-0.6B-GGUF:Qwen3-0.6B-Q4_0.gguf",),
@@ -162,7 +168,7 @@ class Settings(BaseSettings):
             return self.hf_hub_cache.expanduser().absolute()
         return (self.hf_home or self.data_dir).expanduser().absolute() / "hub"
 
-    @field_validator("local_path_roots", "default_models", mode="before")
+    @field_validator("local_path_roots", "default_models", "allowed_private_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -182,6 +188,14 @@ class Settings(BaseSettings):
         if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
             raise ValueError("must be an http:// or https:// address")
         return value.rstrip("/")
+
+    @field_validator("allowed_private_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if "/" in entry:
+                ip_network(entry)  # its ValueError says what is wrong with it
+        return value
 
     @field_validator("local_path_roots")
     @classmethod

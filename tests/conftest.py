@@ -106,8 +106,9 @@ def settings(servers: Servers, tmp_path: Path) -> Settings:
 
 def make_settings(**values: str) -> Settings:
     """Settings from their environment names, with the keys of the tests."""
-    keys = {"WEIGHBRIDGE_SECRET_KEYS": SECRET_KEY, "WEIGHBRIDGE_ADMIN_TOKEN": ADMIN_TOKEN}
-    return Settings.model_validate(keys | values)
+    ours = {"WEIGHBRIDGE_SECRET_KEYS": SECRET_KEY, "WEIGHBRIDGE_ADMIN_TOKEN": ADMIN_TOKEN}
+    ours |= {"WEIGHBRIDGE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1"}  # where our own providers listen
+    return Settings.model_validate(ours | values)
 
 
 @pytest.fixture

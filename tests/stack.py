@@ -223,6 +223,7 @@ def environment(database_url: str, redis_url: str, *, folder: Path, hub: HubServ
         "WEIGHBRIDGE_SECRET_KEYS": SECRET_KEY,
         "WEIGHBRIDGE_ADMIN_TOKEN": ADMIN_TOKEN,
         "WEIGHBRIDGE_API_THREADS": _THREADS,
+        "WEIGHBRIDGE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         # One test's faults of the Hub must not keep the next test from asking it.
         "WEIGHBRIDGE_HUB_FAILURE_THRESHOLD": "1000",
         "WEIGHBRIDGE_LEASE_SECONDS": "6",

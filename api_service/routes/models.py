@@ -146,7 +146,7 @@ def test_connection(fields: dict[str, Any]) -> Any:
     here = parts()
     with here.database.session() as session:
         target = providers.target(session, fields, secrets=here.secrets)
-    result = providers.test_connection(target)  # outside a session: the provider may take its time
+    result = providers.test_connection(target, here.door)  # outside a session: the provider may take its time
     if target.stored is not None:
         outcome = {name: result[name] for name in ("ok", "latency_ms", "error")}
         with here.database.session() as session:

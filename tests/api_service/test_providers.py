@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from api_service import providers
+from api_service import create_app, providers
 from shared import events
+from shared.outbound import Door
+from shared.settings import Settings
 from tests.conftest import Api
 from tests.provider_server import KEY, ProviderServer
 
@@ -75,9 +77,20 @@ def test_a_host_that_does_not_resolve_is_diagnosed(api: Api, monkeypatch: pytest
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     result = providers.test_connection(
-        providers.Target(provider=providers.Provider.OPENAI, base_url="https://no.such.host/v1", api_key=KEY)
+        providers.Target(provider=providers.Provider.OPENAI, base_url="https://no.such.host/v1", api_key=KEY),
+        Door(),
     )
     assert result["error"]["code"] == "DNS_FAILED"
+
+
+def test_an_address_in_a_private_network_is_refused_and_says_who_can_allow_it(
+    settings: Settings, provider: ProviderServer
+) -> None:
+    closed = create_app(settings.model_copy(update={"allowed_private_hosts": ()}))
+    result = _test(Api(closed.test_client()), provider="openai", baseUrl=f"{provider.url}/v1", apiKey=KEY)
+    assert (result["ok"], result["error"]["code"]) == (False, "ADDRESS_NOT_ALLOWED")
+    assert "WEIGHBRIDGE_ALLOWED_PRIVATE_HOSTS" in result["error"]["remedy"]
+    assert provider.requests == []
 
 
 def test_a_server_without_tls_is_diagnosed(api: Api, provider: ProviderServer) -> None:
@@ -229,9 +242,9 @@ def test_the_outcome_is_dropped_when_the_key_changes_during_the_test(
 ) -> None:
     test_connection = providers.test_connection
 
-    def while_somebody_edits(where: providers.Target) -> dict[str, Any]:
+    def while_somebody_edits(where: providers.Target, door: Door) -> dict[str, Any]:
         api.patch(f"/api/models/{stored}", {"apiKey": "sk-new"})
-        return test_connection(where)
+        return test_connection(where, door)
 
     monkeypatch.setattr(providers, "test_connection", while_somebody_edits)
     assert _test(api, modelId=stored)["ok"]
@@ -243,9 +256,9 @@ def test_the_outcome_is_dropped_when_the_model_is_deleted_during_the_test(
 ) -> None:
     test_connection = providers.test_connection
 
-    def while_somebody_deletes(where: providers.Target) -> dict[str, Any]:
+    def while_somebody_deletes(where: providers.Target, door: Door) -> dict[str, Any]:
         api.delete(f"/api/models/{stored}")
-        return test_connection(where)
+        return test_connection(where, door)
 
     monkeypatch.setattr(providers, "test_connection", while_somebody_deletes)
     assert _test(api, modelId=stored)["ok"]
