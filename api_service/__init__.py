@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from api_service import auth, errors, idempotency, requests_log
+from api_service import auth, browsers, errors, idempotency, requests_log
 from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
 from api_service.hub_breaker import HubBreaker
@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> Flask:
         Door(settings.allowed_private_hosts),
         Live(settings, database, redis),
     )
+    browsers.register(app, settings)
     requests_log.register(app)
     errors.register(app)
     auth.register(app, settings, database)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, Response, g, request
 
+from api_service.browsers import is_preflight
 from api_service.errors import problem
 from shared import sessions
 from shared.database import Database
@@ -34,7 +35,7 @@ def register(app: Flask, settings: Settings, database: Database) -> None:
 
     @app.before_request
     def _guard() -> Response | None:
-        if request.endpoint in OPEN_ENDPOINTS:
+        if request.endpoint in OPEN_ENDPOINTS or (settings.cors_origins and is_preflight()):
             return None
         if "Authorization" in request.headers:
             return None if _has_bearer(token) else _unauthenticated()

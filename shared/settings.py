@@ -42,6 +42,18 @@ class Settings(BaseSettings):
     )
     host: str = _setting("HOST", "127.0.0.1", "Address that the API listens on.")
     port: int = _setting("PORT", 8000, "Port that the API listens on.", ge=1, le=65535)
+    trusted_proxies: int = _setting(
+        "WEIGHBRIDGE_TRUSTED_PROXIES",
+        0,
+        "Proxies before the API whose X-Forwarded-For, -Proto and -Host are believed (1: one ingress).",
+        ge=0,
+        le=10,
+    )
+    cors_origins: CommaSeparated = _setting(
+        "WEIGHBRIDGE_CORS_ORIGINS",
+        (),
+        "Comma-separated origins whose pages may call the API with a token; empty: none but our own.",
+    )
     api_threads: int = _setting(
         "WEIGHBRIDGE_API_THREADS",
         64,
@@ -168,7 +180,9 @@ class Settings(BaseSettings):
             return self.hf_hub_cache.expanduser().absolute()
         return (self.hf_home or self.data_dir).expanduser().absolute() / "hub"
 
-    @field_validator("local_path_roots", "default_models", "allowed_private_hosts", mode="before")
+    @field_validator(
+        "local_path_roots", "default_models", "allowed_private_hosts", "cors_origins", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -195,6 +209,15 @@ class Settings(BaseSettings):
         for entry in value:
             if "/" in entry:
                 ip_network(entry)  # its ValueError says what is wrong with it
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError("each must be an origin such as https://tools.example.com, and no `*`")
         return value
 
     @field_validator("local_path_roots")

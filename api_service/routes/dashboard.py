@@ -37,12 +37,6 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 
 
 class _PagePath(BaseConverter):
@@ -79,7 +73,7 @@ def page(path: str = "") -> WerkzeugResponse:
 
 @blueprint.after_request
 def _protect(answer: Response) -> Response:
-    answer.headers.update(_HEADERS)
+    answer.headers["Content-Security-Policy"] = _POLICY
     return answer
 
 

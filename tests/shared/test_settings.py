@@ -94,3 +94,10 @@ def test_the_hard_time_limit_comes_after_the_soft_one(monkeypatch: pytest.Monkey
     monkeypatch.setenv("WEIGHBRIDGE_HARD_TIME_LIMIT_SECONDS", "60")
     with pytest.raises(SettingsError, match="WEIGHBRIDGE_HARD_TIME_LIMIT_SECONDS: must be more than"):
         Settings.from_env()
+
+
+@pytest.mark.parametrize("wrong", ["*", "tools.example.com", "https://tools.example.com/", "null"])
+def test_an_origin_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_CORS_ORIGINS", f"https://a.example.com,{wrong}")
+    with pytest.raises(SettingsError, match="WEIGHBRIDGE_CORS_ORIGINS: each must be an origin"):
+        Settings.from_env()
