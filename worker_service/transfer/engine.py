@@ -246,8 +246,9 @@ class Transfer:
             self._crew.dismiss()
         for job in self._jobs:
             if job.partial and job.stage is not Stage.DONE:
-                # Wrong twice: the next transfer must not build on it.
-                end = job.partial.remove if job.mismatches > 1 else job.partial.close
+                # Wrong twice: the next transfer must not build on it. Empty: it would only take room.
+                is_of_use = job.partial.held and job.mismatches < 2
+                end = job.partial.close if is_of_use else job.partial.remove
                 end()
             job.lock.release()
         remove_empty(self._room.partials)

@@ -164,6 +164,13 @@ def test_a_fault_that_lasts_ends_the_transfer_with_its_name(
     assert shop.published() == []
 
 
+def test_a_transfer_that_brought_nothing_takes_no_room(hub: HubServer, shop: Workshop) -> None:
+    hub.fault("status", status=404, times=None, path_glob="model*")
+    with pytest.raises(FileNotFound):
+        shop.fetch(shop.manifest(model_file="model.safetensors"))
+    assert list((shop.cache / ".weighbridge").rglob("*")) == []
+
+
 def test_a_hub_that_is_away_is_unavailable(hub: HubServer, shop: Workshop) -> None:
     manifest = shop.manifest()
     hub.close()
