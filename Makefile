@@ -30,7 +30,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT
 
 .DEFAULT_GOAL := help
 .PHONY: help run dashboard dashboard-dev test dashboard-test dashboard-bars dashboard-pictures testdata check format
-.PHONY: migrate openapi types lock bench clean
+.PHONY: faults migrate openapi types lock bench clean
 .DELETE_ON_ERROR:
 
 help: ## List what there is.
@@ -62,6 +62,10 @@ dashboard-bars: $(DEV_STAMP) dashboard ## Measure the dashboard and write the ta
 
 dashboard-pictures: $(DEV_STAMP) dashboard ## Take the pictures of docs/dashboard.md anew.
 	$(BIN)/python -m pytest tests/pictures/pictures.py --timeout 900 $(ARGS)
+
+# `make test` runs the short form of the same tests.
+faults: $(DEV_STAMP) ## Break everything for half an hour and write the table of docs/reliability.md (SEED, SEEDS).
+	SEEDS="$(or $(SEEDS),$(SEED))" $(BIN)/python -m tests.faults.report $(ARGS)
 
 check: $(DEV_STAMP) $(DASHBOARD_PACKAGES) $(TYPES_PACKAGES) ## Check format, style, types and who imports whom.
 	$(BIN)/ruff format --check

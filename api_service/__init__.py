@@ -44,7 +44,7 @@ def create_app(settings: Settings) -> Flask:
         SecretBox.from_settings(settings),
         Dispatcher(settings, redis),
         HubBreaker(
-            connect(settings, decode=False),
+            connect(settings, decode=False, beside=redis),
             failure_threshold=settings.hub_failure_threshold,
             recovery_seconds=settings.hub_recovery_seconds,
         ),

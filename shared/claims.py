@@ -1,7 +1,8 @@
 """Who holds a model: `weighbridge:active:{model_id}` = `{kind}:{operation_id}`, for everybody to see.
 
 The row in Postgres decides; a claim is its quick, public copy. It lives for CLAIM_SECONDS unless it is
-renewed, is released only by its owner, and the sweep rebuilds it from the rows after a flush.
+renewed, and only its owner releases it. The sweep rebuilds it from the rows after a flush, and drops what an
+operation that has ended left behind.
 """
 
 from collections.abc import Iterable
@@ -42,6 +43,14 @@ def take(redis: Redis, operation: Operation) -> bool:
 def release(redis: Redis, operation: Operation) -> bool:
     """Give the claim back, if it is still this operation's."""
     return bool(redis.eval(_RELEASE, 1, key(operation.model_id), value(operation)))
+
+
+def drop(redis: Redis, ended: Iterable[Operation]) -> None:
+    """Give back what these ended operations may have left; another holder's claim stays."""
+    pipeline = redis.pipeline(transaction=False)
+    for operation in ended:
+        pipeline.eval(_RELEASE, 1, key(operation.model_id), value(operation))
+    pipeline.execute()
 
 
 def renew(redis: Redis, operations: Iterable[Operation]) -> None:

@@ -25,16 +25,20 @@ _OPTIONS = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT}s -c statement_timeou
 class Database:
     """Sessions on Postgres. Make one for each process: connections don't survive a fork."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        """`url` is any postgresql:// URL; `pool_size` bounds the connections that are kept open."""
-        self.engine = _engine(url, pool_size)
+    def __init__(self, url: str, *, pool_size: int = 10, silence: int = 0) -> None:
+        """`url` is any postgresql:// URL; `pool_size` bounds the connections that are kept open.
+
+        `silence`: seconds after which the server ends a transaction in which nothing is said, so that a
+        process that froze in the middle of one holds its locks no longer; 0: never.
+        """
+        self.engine = _engine(url, pool_size, silence)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, pool_size: int = 10) -> "Database":
+    def from_settings(cls, settings: Settings, *, pool_size: int = 10, silence: int = 0) -> "Database":
         """The database that DATABASE_URL names."""
         assert settings.database_url is not None, "Settings.from_env(needs=…) checks this at start"
-        return cls(settings.database_url.get_secret_value(), pool_size=pool_size)
+        return cls(settings.database_url.get_secret_value(), pool_size=pool_size, silence=silence)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -62,7 +66,7 @@ class Database:
         self.engine.dispose()
 
 
-def _engine(url: str, pool_size: int) -> Engine:
+def _engine(url: str, pool_size: int, silence: int) -> Engine:
     return create_engine(
         psycopg2_url(url),
         pool_pre_ping=True,
@@ -73,7 +77,7 @@ def _engine(url: str, pool_size: int) -> Engine:
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT,
             "application_name": "weighbridge",
-            "options": _OPTIONS,
+            "options": f"{_OPTIONS} -c idle_in_transaction_session_timeout={silence}s",
         },
     )
 

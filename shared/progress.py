@@ -81,6 +81,13 @@ def ask_to_cancel(redis: Redis, operation_id: uuid.UUID) -> None:
     redis.set(cancel_key(operation_id), "1", ex=CANCEL_SECONDS)
 
 
+def forget_wishes(redis: Redis, operation_ids: Iterable[uuid.UUID]) -> None:
+    """Lower the flags that these ended operations may have left."""
+    keys = [cancel_key(operation_id) for operation_id in operation_ids]
+    if keys:
+        redis.delete(*keys)
+
+
 _KINDS = {field.name: field.type for field in fields(Progress)}
 
 

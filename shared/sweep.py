@@ -25,16 +25,19 @@ from shared.task_names import TASK_QUEUES, QueueName, TaskName
 
 # Seconds after which a pending operation that nobody took is nudged again, and an unheard purge too.
 NUDGE_AFTER = 10
+# Seconds for which an ended operation may still have something in Redis: longer than a claim lives.
+ENDED_LATELY = 600
 
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep found: bells to ring again, all unfinished operations, whose claims want renewing, and
-    those that it took from workers that are silent."""
+    """What a sweep found: bells to ring again, all unfinished operations, whose claims want renewing, those
+    that it took from workers that are silent, and those that ended lately, whose claims want dropping."""
 
     nudges: list[Nudge]
     unfinished: list[Operation]
     revived: list[Operation]
+    ended: list[Operation]
 
 
 def sweep(session: Session, *, max_attempts: int, slack: Collection[QueueName]) -> Swept:
@@ -52,7 +55,8 @@ def sweep(session: Session, *, max_attempts: int, slack: Collection[QueueName]) 
     if TASK_QUEUES[TaskName.CANCEL] in slack:
         nudges += [Nudge(TaskName.CANCEL, operation) for operation in _nudge_again(session, _unpurged())]
     unfinished = session.scalars(select(Operation).where(Operation.status.in_(UNFINISHED)))
-    return Swept(nudges, list(unfinished), [operation for operation in tried if operation])
+    ended = session.scalars(_ended_lately())
+    return Swept(nudges, list(unfinished), [operation for operation in tried if operation], list(ended))
 
 
 def _revive(session: Session, operation_id: uuid.UUID, max_attempts: int) -> Operation | None:
@@ -86,6 +90,10 @@ def _expired() -> Any:
     return select(Operation.id).where(
         Operation.status == OperationStatus.RUNNING, Operation.lease_until < func.now()
     )
+
+
+def _ended_lately() -> Any:
+    return select(Operation).where(Operation.finished_at > func.now() - timedelta(seconds=ENDED_LATELY))
 
 
 def _waiting(kinds: Collection[OperationKind]) -> Any:

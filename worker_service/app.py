@@ -1,4 +1,8 @@
-"""`celery -A worker_service.app worker -Q downloads|control`: the Celery app, its options and signals."""
+"""The Celery app, its options and signals.
+
+`celery -A worker_service.app worker -Q downloads|control --without-gossip --without-mingle`: workers have
+nothing to say to each other, and a broker that goes away while they try ends the worker.
+"""
 
 import sys
 from typing import Any

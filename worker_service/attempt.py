@@ -6,6 +6,7 @@ progress in Redis 4 times a second and looks for the wish to cancel. Neither wai
 
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -123,6 +124,23 @@ class Attempt:
         """The fence before something is published. Raises OperationLost, ServiceUnavailable."""
         with self._context.database.session() as session:
             attempts.check(session, self.operation.id, self.operation.attempt)
+
+    @property
+    def name(self) -> str:
+        """What other attempts know this one by."""
+        return f"{self.operation.id} {self.operation.attempt}"
+
+    def is_lost(self, name: str) -> bool:
+        """Whether the attempt of this name holds its operation no longer: it froze, if it still runs."""
+        operation_id, _, attempt = name.partition(" ")
+        try:
+            with self._context.database.session() as session:
+                attempts.check(session, uuid.UUID(operation_id), int(attempt))
+        except OperationLost:
+            return True
+        except (ServiceUnavailable, ValueError):
+            return False
+        return False
 
     def current(self) -> Progress:
         """The progress at this moment, with speed and time left."""

@@ -8,6 +8,7 @@ import shutil
 import stat
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from huggingface_hub.file_download import repo_folder_name
@@ -25,6 +26,7 @@ def remove(cache_dir: Path, repo: str, manifest: ManifestJson, needed: Sequence[
     """
     folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
     try:
+        _empty_trash(cache_dir)
         if not _is_real_folder(folder):
             return 0
         _refuse_links(folder)
@@ -130,11 +132,26 @@ def _drop_folder(cache_dir: Path, folder: Path) -> int:
     trash = cache_dir / ".weighbridge" / "trash" / uuid.uuid4().hex
     trash.parent.mkdir(parents=True, exist_ok=True)
     folder.rename(trash)
-    shutil.rmtree(trash)
+    _burn(trash)
     locks = cache_dir / ".locks" / folder.name
     if _is_real_folder(locks):
         shutil.rmtree(locks, ignore_errors=True)
     return freed
+
+
+def _empty_trash(cache_dir: Path) -> None:
+    """What a delete that was killed has left there: nobody else would take it away."""
+    trash = cache_dir / ".weighbridge" / "trash"
+    if _is_real_folder(trash.parent) and _is_real_folder(trash):
+        for folder in filter(_is_real_folder, trash.iterdir()):
+            _burn(folder)
+
+
+def _burn(folder: Path) -> None:
+    """Two may do it at once: what the other one has removed is no error."""
+    while _is_real_folder(folder):
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def _is_real_folder(path: Path) -> bool:

@@ -32,7 +32,8 @@ class Context:
     @classmethod
     def make(cls, settings: Settings) -> "Context":
         """Connect this process to the stores that the settings name."""
-        database = Database.from_settings(settings, pool_size=CONNECTIONS)
+        # Whoever takes over from a worker that froze needs the locks of its transaction by then.
+        database = Database.from_settings(settings, pool_size=CONNECTIONS, silence=settings.lease_seconds)
         return cls(settings, database, connect(settings), SecretBox.from_settings(settings))
 
     def token(self, model: Model) -> str | None:

@@ -85,6 +85,8 @@ def _fetch(context: Context, attempt: Attempt, model: Model) -> dict[str, Any]:
         reserve_bytes=context.settings.disk_reserve_bytes,
         admission=partial(admission, context, attempt.operation),
         still_mine=attempt.still_mine,
+        owner=attempt.name,
+        is_lost=attempt.is_lost,
     )
     attempt.watch(lambda: _progress(transfer), transfer.stop)
     transfer.run()

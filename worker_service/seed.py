@@ -100,6 +100,8 @@ def _adopt(session: Session, context: Context, spec: Spec) -> None:
     model = _find(session, spec)
     if model is None or spec.file is None:
         return
+    # The checksum of a large file takes its time, and the lock stays held meanwhile.
+    session.execute(select(func.set_config("idle_in_transaction_session_timeout", "0", True)))
     operations.lock_model(session, model.id)
     if model.downloaded or operations.unfinished(session, model.id):
         return

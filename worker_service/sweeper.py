@@ -9,11 +9,11 @@ from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
-from shared import claims, events, presence, sessions, sweep
+from shared import claims, events, presence, progress, sessions, sweep
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
-from shared.tables import IDEMPOTENCY_KEPT, UNFINISHED, IdempotencyKey, Model, ModelSource
+from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
 from worker_service import cache
 from worker_service.context import Context
@@ -68,13 +68,14 @@ class Sweeper:
     def sweep(self) -> None:
         """One round. Raises ServiceUnavailable, RedisError: then the next round does it."""
         redis, settings = self._context.redis, self._context.settings
-        slack = [queue for queue in QueueName if not redis.llen(f"weighbridge:{queue}")]
-        presence.beat(redis, self._worker, self._queues)
+        # The rows first: what they say must be true while Redis is away, too.
         with self._context.database.session() as session:
-            found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=slack)
+            found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=self._slack())
+        presence.beat(redis, self._worker, self._queues)
+        # Left where Redis was away at their end, or renewed by a sweep that saw them unfinished just before.
+        claims.drop(redis, found.ended)
+        progress.forget_wishes(redis, [operation.id for operation in found.ended])
         claims.renew(redis, found.unfinished)
-        for ended in (operation for operation in found.revived if operation.status not in UNFINISHED):
-            claims.release(redis, ended)
         events.note_operations(redis, found.revived)
         for nudge in found.nudges:
             log.info("nudged again", operation=str(nudge.operation.id), task=str(nudge.task))
@@ -84,6 +85,13 @@ class Sweeper:
             self._looked_at_files = time.monotonic()
             forget_outworn(self._context)
             mark_missing(self._context)
+
+    def _slack(self) -> list[QueueName]:
+        """The empty queues; none while Redis is away, when nobody would hear a bell."""
+        try:
+            return [queue for queue in QueueName if not self._context.redis.llen(f"weighbridge:{queue}")]
+        except RedisError:
+            return []
 
 
 def forget_outworn(context: Context) -> None:

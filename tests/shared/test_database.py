@@ -3,6 +3,7 @@ from sqlalchemy import text
 
 from shared.database import Database, psycopg2_url
 from shared.errors import ServiceUnavailable
+from shared.settings import Settings
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
@@ -35,3 +36,22 @@ def test_a_session_rolls_back_when_its_block_fails(database: Database) -> None:
 def test_times_come_in_utc(database: Database) -> None:
     with database.session() as session:
         assert session.scalar(text("show timezone")) == "UTC"
+
+
+def test_a_transaction_in_which_nothing_is_said_holds_its_locks_no_longer(
+    settings: Settings, database: Database
+) -> None:
+    silent = Database.from_settings(settings, silence=1)
+    lock, got = text("select pg_advisory_xact_lock(1)"), []
+
+    def say_nothing() -> None:
+        with silent.session() as session:
+            session.execute(lock)
+            with database.session() as other:
+                other.execute(lock)  # waits until the server has ended the silent one
+                got.append("the lock")
+
+    with pytest.raises(ServiceUnavailable):
+        say_nothing()
+    assert got == ["the lock"]
+    silent.dispose()

@@ -40,6 +40,17 @@ def test_the_last_files_take_the_whole_folder_with_them(tmp_path: Path) -> None:
     assert cache.remove(tmp_path, REPO, manifest, []) == 0
 
 
+def test_trash_that_a_killed_delete_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    manifest = _publish(tmp_path, ONE, "a")
+    trash = tmp_path / ".weighbridge" / "trash"
+    (trash / "left" / "blobs").mkdir(parents=True)
+    (trash / "left" / "blobs" / "x").write_bytes(b"x")
+    (trash / "link").symlink_to(tmp_path / "models--org--name")
+    cache.remove(tmp_path, "org/other", manifest, [])
+    assert [path.name for path in trash.iterdir()] == ["link"]
+    assert (tmp_path / "models--org--name" / "blobs" / _oid("a")).exists()
+
+
 def test_what_another_model_needs_stays(tmp_path: Path) -> None:
     whole = _publish(tmp_path, ONE, "a", "b", ref="main")
     one = {"commit": ONE, "files": whole["files"][:1]}

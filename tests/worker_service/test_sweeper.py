@@ -6,7 +6,7 @@ import pytest
 from celery import Celery
 from sqlalchemy import func, insert, select, update
 
-from shared import attempts, claims, events, operations, presence
+from shared import attempts, claims, events, operations, presence, progress
 from shared.settings import Settings
 from shared.tables import DownloadStatus, IdempotencyKey, Model, Operation, Volume
 from tests.conftest import local_model
@@ -61,6 +61,28 @@ def test_an_operation_that_the_sweep_ends_gives_its_claim_back(context: Context,
     claims.take(context.redis, asked)
     _sweeper(context).sweep()
     assert context.redis.get(claims.key(model.id)) is None
+
+
+def test_what_an_ended_operation_left_in_redis_is_dropped_and_the_next_ones_claim_stays(
+    context: Context, model: Model
+) -> None:
+    with context.database.session() as session:
+        ended, _ = operations.request_download(session, model.id, requested_by="t", request_id=None)
+        operations.cancel(session, model.id, purge=False)
+    # Redis was away when it ended, or a sweep that had seen it running renewed it just afterwards.
+    claims.take(context.redis, ended)
+    progress.ask_to_cancel(context.redis, ended.id)
+    sweeper = _sweeper(context)
+    sweeper.sweep()
+    assert context.redis.get(claims.key(model.id)) is None
+    assert not context.redis.exists(progress.cancel_key(ended.id))
+    with context.database.session() as session:
+        asked, _ = operations.request_download(session, model.id, requested_by="t", request_id=None)
+    claims.take(context.redis, ended)  # once more, so that the next one finds it in its way
+    progress.ask_to_cancel(context.redis, asked.id)
+    sweeper.sweep()
+    assert context.redis.get(claims.key(model.id)) == f"download:{asked.id}"
+    assert context.redis.exists(progress.cancel_key(asked.id))
 
 
 def test_those_who_watch_learn_of_a_delete_whose_worker_died(context: Context, model: Model) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,14 +15,17 @@ from shared.errors import CachePermissionDenied, DownloadFailed, InsufficientDis
 from worker_service.transfer.crew import Crew
 from worker_service.transfer.fetch import Patience, Site
 from worker_service.transfer.halt import Halt, Pulse, TransferStopped
+from worker_service.transfer.lock import BlobLock
 from worker_service.transfer.manifest import Manifest
-from worker_service.transfer.partial import PIECE_BYTES, BlobLock, bytes_to_take, kept_bytes, remove_empty
+from worker_service.transfer.partial import PIECE_BYTES, Partial, bytes_to_take, kept_bytes, remove_empty
 from worker_service.transfer.publish import Room, published_files
 from worker_service.transfer.source import HubFiles, Source
 from worker_service.transfer.work import Job, Stage, WorkQueue
 
 # How soon a stop is noticed.
 TICK_SECONDS = 0.03
+# How long a verified blob waits for the standard client's lock.
+LOCK_SECONDS = 3.0
 # A shorter silence is no stall that a person should read of.
 QUIET_SECONDS = 2.0
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -68,6 +72,8 @@ class Transfer:
         reserve_bytes: int = 0,
         admission: Admission = _nobody_else,
         still_mine: Callable[[], None] = lambda: None,
+        owner: str = "",
+        is_lost: Callable[[str], bool] = lambda _: False,
         patience: Patience | None = None,
         piece_bytes: int = PIECE_BYTES,
     ) -> None:
@@ -86,6 +92,8 @@ class Transfer:
         self._reserve_bytes = reserve_bytes
         self._admission = admission
         self._still_mine = still_mine
+        self._owner = owner
+        self._is_lost = is_lost
         self._patience = patience or Patience()
         self._piece_bytes = piece_bytes
         self._room = Room(cache_dir, manifest.repo, manifest.commit)
@@ -156,9 +164,8 @@ class Transfer:
         files = {file.oid: file for file in reversed(self._manifest.files)}
         jobs = []
         for oid, file in files.items():
-            job = Job(
-                file, names=names[oid], source=Source(hub, file), lock=BlobLock(self._room.partials, oid)
-            )
+            lock = BlobLock(self._room.partials, oid, owner=self._owner, is_lost=self._is_lost)
+            job = Job(file, names=names[oid], source=Source(hub, file), lock=lock)
             if self._room.has_blob(oid, file.size):
                 job.stage, job.reused = Stage.DONE, file.size
             else:
@@ -210,22 +217,27 @@ class Transfer:
             self._room.sync_blobs()
 
     def _publish_blob(self, job: Job, queue: WorkQueue) -> bool:
-        """Whether it is done; not while the standard client has the blob under its own lock."""
+        """Whether it is done; it waits a little for a standard client that holds its own lock on the blob."""
         if job.partial is None:
             return False
-        oid = job.file.oid
         try:
-            with self._room.lock(oid).acquire(blocking=False):
-                self._check_stop()
-                self._ask_fence()
-                if not self._room.has_blob(oid, job.file.size):
-                    self._room.publish_blob(job.partial, oid)
+            with self._room.lock(job.file.oid).acquire(blocking=False):
+                self._name_blob(job, job.partial)
         except filelock.Timeout:
-            return False
+            if time.monotonic() - job.verified_at < LOCK_SECONDS:
+                return False
+            # It downloads for hours, or froze. Where it will put its file, ours may stand already.
+            self._name_blob(job, job.partial)
         queue.done(job)
         job.partial.remove()
         job.lock.release()
         return True
+
+    def _name_blob(self, job: Job, partial: Partial) -> None:
+        self._check_stop()
+        self._ask_fence()
+        if not self._room.has_blob(job.file.oid, job.file.size):
+            self._room.publish_blob(partial, job.file.oid)
 
     def _publish(self) -> None:
         self._is_publishing = True

@@ -82,10 +82,17 @@ class Fetcher:
             site.queue.done(job)
         else:
             partials, file = site.room.partials, job.file
-            job.partial = Partial(partials, file.oid, size=file.size, piece_bytes=site.piece_bytes)
+            job.partial = Partial(
+                partials, file.oid, size=file.size, piece_bytes=site.piece_bytes, lock=job.lock
+            )
+            job.partial.inherit(self._beat)
             job.reused = job.partial.held
             site.queue.opened(job)
             self._opened(job)
+
+    def _beat(self) -> None:
+        self._site.halt.check()
+        self._site.pulse.beat()
 
     def _fetch(self, run: Run) -> None:
         self.current = run.job

@@ -3,19 +3,22 @@
 `<oid>.part` is preallocated. `<oid>.state` is mapped into memory: a header and a counter of bytes for each
 piece, stored after each write and without a system call, so that SIGKILL loses nothing. `<oid>.lock` keeps
 two transfers of one blob apart. Whether what the counters say is true after a power loss, the checksum tells.
+
+A worker may also freeze with all of that open, and wake later. Who takes its work over never shares a half
+file with it, but fills one of another name, `<oid>~<of whom>.part`, that begins with a copy of its bytes.
 """
 
 import contextlib
 import errno
-import fcntl
 import mmap
 import os
-import re
 import struct
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from worker_service.transfer.lock import OID, OPEN, BlobLock, checked
 
 PIECE_BYTES = 16 << 20
 # A ref that is being written.
@@ -23,9 +26,8 @@ DRAFT_SUFFIX = ".draft"
 _MAGIC = b"WBPART1\n"
 _HEADER = struct.Struct("<8sIIQ64s")  # magic, version, piece size, file size, oid
 _VERSION = 1
-_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CANT_PREALLOCATE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-_OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_COPY_BYTES = 1 << 20
 
 
 def partials_folder(cache_dir: Path) -> Path:
@@ -33,71 +35,35 @@ def partials_folder(cache_dir: Path) -> Path:
     return cache_dir / ".weighbridge" / "partials"
 
 
-class BlobLock:
-    """The right to write one blob's half file: an flock, given back by the kernel if its holder dies."""
-
-    def __init__(self, folder: Path, oid: str) -> None:
-        """No lock is taken yet."""
-        self._path = folder / f"{_checked(oid)}.lock"
-        self._descriptor: int | None = None
-
-    def try_acquire(self) -> bool:
-        """Take the lock if it is free; never waits."""
-        descriptor = self._open()
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            current = self._is_current(descriptor)
-        except BlockingIOError:
-            current = False
-        if not current:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def release(self) -> None:
-        """Give the lock back and remove its file; nothing happens without the lock."""
-        if self._descriptor is None:
-            return
-        # Unlinked while held: whoever opened it meanwhile finds that it is no longer the current one.
-        with contextlib.suppress(OSError):
-            self._path.unlink()
-        os.close(self._descriptor)
-        self._descriptor = None
-
-    def _open(self) -> int:
-        for _ in range(100):
-            try:
-                return os.open(self._path, _OPEN, 0o666)
-            except FileNotFoundError:
-                # Another transfer ended just now and took the empty folder away.
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path.parent))
-
-    def _is_current(self, descriptor: int) -> bool:
-        try:
-            return os.path.samestat(os.fstat(descriptor), os.stat(self._path, follow_symlinks=False))
-        except FileNotFoundError:
-            return False
-
-
 class Partial:
     """One open half file; the caller holds its BlobLock. Writes may come from several threads."""
 
-    def __init__(self, folder: Path, oid: str, *, size: int, piece_bytes: int = PIECE_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        oid: str,
+        *,
+        size: int,
+        piece_bytes: int = PIECE_BYTES,
+        lock: BlobLock | None = None,
+    ) -> None:
         """Open it and keep what an earlier transfer left, if the sidecar fits; `size` in bytes.
 
         OSError if the volume is full or not writable; nothing new stays behind then.
         """
-        self.path = folder / f"{_checked(oid)}.part"
+        self.path = folder / f"{lock.name if lock else checked(oid)}.part"
         self.size = size
+        self._oid = oid
+        self._passed = lock.passed if lock else {}
         self._state = self.path.with_suffix(".state")
         self._piece = piece_bytes
         self._header = _header(oid, size, piece_bytes)
         self._lock = threading.Lock()
         self._first_open_piece = 0
+        if not self._passed:
+            _take_back(folder, oid)
         with contextlib.ExitStack() as undo:
-            self.descriptor = os.open(self.path, _OPEN, 0o666)
+            self.descriptor = os.open(self.path, OPEN, 0o666)
             undo.callback(os.close, self.descriptor)
             kept = self._kept()
             if not any(kept):
@@ -107,6 +73,19 @@ class Partial:
             undo.pop_all()
         self._counters = memoryview(self._map)[_HEADER.size :].cast("I")
         self.held = sum(kept)
+
+    def inherit(self, beat: Callable[[], None]) -> None:
+        """Copy what those that have lost their work have brought; what `beat` raises ends it."""
+        for name in self._passed:
+            source = self.path.with_name(f"{name}.part")
+            counters = _counters(source.with_suffix(".state"), self._header) or []
+            with contextlib.suppress(FileNotFoundError), source.open("rb") as file:
+                for index, counter in enumerate(counters):
+                    start = index * self._piece
+                    for offset in range(start + self._counters[index], start + counter, _COPY_BYTES):
+                        beat()
+                        count = min(_COPY_BYTES, start + counter - offset)
+                        self.write(offset, memoryview(os.pread(file.fileno(), count, offset)))
 
     @property
     def complete(self) -> bool:
@@ -177,9 +156,16 @@ class Partial:
         os.close(self.descriptor)
 
     def remove(self) -> None:
-        """Close and remove both files (the half file may have been renamed away already)."""
+        """Close and remove both files (the half file may have been renamed away already).
+
+        Those of a frozen holder go too, but not its lock: while it lives, nobody gets a name that it knows.
+        """
         self.close()
         self._unlink()
+        for name, lock in self._passed.items():
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(self.path.with_name(f"{name}.lock").stat(), lock):
+                    _unlink(self.path.with_name(f"{name}.part"), self.path.with_name(f"{name}.state"))
 
     def _advance(self, index: int, upto: int) -> int:
         with self._lock:
@@ -205,7 +191,8 @@ class Partial:
 
 def half_files(cache_dir: Path) -> set[str]:
     """The blobs of which there is a half file."""
-    return {path.stem for path in partials_folder(cache_dir).glob("*.part") if _OID.fullmatch(path.stem)}
+    names = {path.stem.partition("~")[0] for path in partials_folder(cache_dir).glob("*.part")}
+    return {name for name in names if OID.fullmatch(name)}
 
 
 def partial_bytes(cache_dir: Path, oids: Iterable[str]) -> int:
@@ -215,28 +202,53 @@ def partial_bytes(cache_dir: Path, oids: Iterable[str]) -> int:
 
 def kept_bytes(cache_dir: Path, oid: str) -> int:
     """Bytes that the half file of one blob holds; 0 where there is none or its sidecar is torn."""
-    path = partials_folder(cache_dir) / f"{_checked(oid)}.state"
-    try:
-        header = path.read_bytes()[: _HEADER.size]
-        _, _, _, size, _ = _HEADER.unpack(header)
-        if path.with_suffix(".part").lstat().st_size != size:
-            return 0
-    except (OSError, struct.error):
-        return 0
-    return sum(_counters(path, header) or []) if header[-64:].rstrip(b"\0") == oid.encode() else 0
+    return max((_held(path, oid) for path in _half_files(partials_folder(cache_dir), oid)), default=0)
 
 
 def allocated_bytes(cache_dir: Path, oid: str) -> int:
     """Bytes of the volume that the half file of one blob takes up."""
-    try:
-        return (partials_folder(cache_dir) / f"{_checked(oid)}.part").lstat().st_blocks * 512
-    except OSError:
-        return 0
+    total = 0
+    for path in _half_files(partials_folder(cache_dir), oid):
+        with contextlib.suppress(OSError):
+            total += path.lstat().st_blocks * 512
+    return total
 
 
 def bytes_to_take(cache_dir: Path, oid: str, size: int) -> int:
     """Bytes of the volume that one blob of this size will still take; its half file has its own already."""
     return max(0, size - allocated_bytes(cache_dir, oid))
+
+
+def _half_files(folder: Path, oid: str) -> list[Path]:
+    """The half file of a blob, and those of them who stood in for a frozen holder."""
+    return [folder / f"{checked(oid)}.part", *folder.glob(f"{oid}~*.part")]
+
+
+def _held(path: Path, oid: str) -> int:
+    try:
+        header = path.with_suffix(".state").read_bytes()[: _HEADER.size]
+        _, _, _, size, _ = _HEADER.unpack(header)
+        if path.lstat().st_size != size:
+            return 0
+    except (OSError, struct.error):
+        return 0
+    counters = _counters(path.with_suffix(".state"), header) or []
+    return sum(counters) if header[-64:].rstrip(b"\0") == oid.encode() else 0
+
+
+def _take_back(folder: Path, oid: str) -> None:
+    """The fullest half file of those who stood in for a frozen holder becomes the blob's own."""
+    own = folder / f"{oid}.part"
+    for path in folder.glob(f"{oid}~*.part"):
+        lock = BlobLock(folder, oid)
+        if not lock.take(path.stem):
+            continue
+        if _held(path, oid) > _held(own, oid):
+            own.with_suffix(".state").unlink(missing_ok=True)
+            path.replace(own)
+            path.with_suffix(".state").replace(own.with_suffix(".state"))
+        _unlink(path, path.with_suffix(".state"))
+        lock.release()
 
 
 def purge_partials(cache_dir: Path, oids: Iterable[str]) -> int:
@@ -245,7 +257,9 @@ def purge_partials(cache_dir: Path, oids: Iterable[str]) -> int:
     Those that a running transfer holds are left alone.
     """
     folder = partials_folder(cache_dir)
-    freed = sum(_purge(cache_dir, folder, oid) for oid in set(oids) if any(folder.glob(f"{_checked(oid)}.*")))
+    freed = sum(
+        _purge(cache_dir, folder, oid) for oid in set(oids) if any(folder.glob(f"{checked(oid)}[.~]*"))
+    )
     remove_empty(folder)
     return freed
 
@@ -257,8 +271,19 @@ def remove_empty(folder: Path) -> None:
             # Of a process that was killed between its two lines; a living one needs milliseconds.
             if time.time() - draft.stat().st_mtime > 3600:
                 draft.unlink()
+        for path in (*folder.glob("*.state"), *folder.glob("*.lock")):
+            if not path.with_suffix(".part").exists():
+                _drop_stray(folder, path)
         folder.rmdir()
         folder.parent.rmdir()
+
+
+def _drop_stray(folder: Path, path: Path) -> None:
+    """A sidecar or a lock without a half file: of a process that was killed, unless somebody holds it."""
+    oid = path.stem.partition("~")[0]
+    if OID.fullmatch(oid) and (lock := BlobLock(folder, oid)).take(path.stem):
+        _unlink(path.with_suffix(".state"))
+        lock.release()
 
 
 def _purge(cache_dir: Path, folder: Path, oid: str) -> int:
@@ -266,6 +291,7 @@ def _purge(cache_dir: Path, folder: Path, oid: str) -> int:
     if not lock.try_acquire():
         return 0
     try:
+        _take_back(folder, oid)
         freed = allocated_bytes(cache_dir, oid)
         _unlink(folder / f"{oid}.part", folder / f"{oid}.state")
         return freed
@@ -277,12 +303,6 @@ def _unlink(*paths: Path) -> None:
     for path in paths:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-
-
-def _checked(oid: str) -> str:
-    if not _OID.fullmatch(oid):
-        raise ValueError("an oid has 40 or 64 hexadecimal digits")
-    return oid
 
 
 def _header(oid: str, size: int, piece_bytes: int) -> bytes:
@@ -320,7 +340,7 @@ def _allocate(descriptor: int, size: int) -> None:
 
 
 def _map_state(path: Path, content: bytes) -> mmap.mmap:
-    descriptor = os.open(path, _OPEN, 0o666)
+    descriptor = os.open(path, OPEN, 0o666)
     try:
         # Written, not truncated into being: a store into a hole of a full volume would be a SIGBUS.
         os.pwrite(descriptor, content, 0)

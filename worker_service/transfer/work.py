@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from shared.hub import RemoteFile
 from worker_service.transfer.halt import Halt
-from worker_service.transfer.partial import BlobLock, Partial
+from worker_service.transfer.lock import BlobLock
+from worker_service.transfer.partial import Partial
 from worker_service.transfer.source import Source
 
 # A run is one request; longer ones would leave nothing to share out at the end.
@@ -43,6 +44,7 @@ class Job:
         self.in_flight = 0
         self.mismatches = 0
         self.not_before = 0.0
+        self.verified_at = 0.0
         self.is_alone = False  # the server ignores ranges: one stream from the start
 
     @property
@@ -164,7 +166,7 @@ class WorkQueue:
     def verified(self, job: Job) -> None:
         """The blob is right and safely on disk."""
         with self._changed:
-            job.stage = Stage.VERIFIED
+            job.stage, job.verified_at = Stage.VERIFIED, time.monotonic()
             self._unfetched -= 1
             self._verified.append(job)
             self._changed.notify_all()

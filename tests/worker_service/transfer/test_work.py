@@ -6,7 +6,8 @@ import pytest
 from shared.hub import RemoteFile
 from tests.worker_service.transfer.conftest import PIECE
 from worker_service.transfer.halt import Halt
-from worker_service.transfer.partial import BlobLock, Partial
+from worker_service.transfer.lock import BlobLock
+from worker_service.transfer.partial import Partial
 from worker_service.transfer.source import HubFiles, Source
 from worker_service.transfer.work import Job, Run, WorkQueue
 
