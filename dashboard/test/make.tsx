@@ -3,6 +3,7 @@ import { QueryClientProvider } from '@tanstack/react-query'
 import { render } from '@testing-library/react'
 import type { ReactNode } from 'react'
 import type { Operation } from '../src/api/downloads'
+import type { Health } from '../src/api/health'
 import type { Model } from '../src/api/models'
 import { newQueryClient } from '../src/app'
 import { Toasts } from '../src/ui/toasts'
@@ -68,6 +69,20 @@ export function aHosted(differs: Partial<Model> = {}): Model {
 }
 
 /** A running download of model 7 at 43 %; say what differs. */
+export function aHub(): Health['hub'] {
+  return {
+    endpoint: 'https://huggingface.co',
+    offline: false,
+    circuitBreaker: {
+      state: 'CLOSED',
+      failures: 0,
+      failureThreshold: 5,
+      recoverySeconds: 30,
+      retryAfterSeconds: null,
+    },
+  }
+}
+
 export function aDownload(differs: Partial<Operation> = {}): Operation {
   return {
     taskId: '11111111-1111-4111-8111-111111111111',

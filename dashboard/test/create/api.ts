@@ -5,6 +5,7 @@ import { vi } from 'vitest'
 import type { RepoPreview, Variant } from '../../src/api/hub'
 import type { Model } from '../../src/api/models'
 import type { Storage } from '../../src/api/storage'
+import { aHub } from '../make'
 import { server } from '../server'
 
 // Typing pauses before the Hub is asked, and a whole page is much to draw for a busy machine.
@@ -118,9 +119,7 @@ export function anApi({
   server.use(
     http.get('*/api/models', () => HttpResponse.json(models)),
     http.get('*/api/storage', () => HttpResponse.json(storage)),
-    http.get('*/api/health', () =>
-      HttpResponse.json({ hub: { endpoint: 'https://huggingface.co', offline: false } }),
-    ),
+    http.get('*/api/health', () => HttpResponse.json({ hub: aHub() })),
     http.get('*/api/hub/resolve', ({ request }) => {
       const input = new URL(request.url).searchParams.get('input') ?? ''
       const found = /^(?:https:\/\/huggingface\.co\/)?([^/\s]+\/[^/\s]+)(?:\/blob\/([^/]+)\/(.+))?$/.exec(

@@ -6,7 +6,7 @@ import { type Me, meQuery } from '../../src/api/auth'
 import type { Health } from '../../src/api/health'
 import { modelsKey } from '../../src/api/models'
 import SettingsPage from '../../src/settings/settings-page'
-import { aModel, renderPage } from '../make'
+import { aHub, aModel, renderPage } from '../make'
 import { server } from '../server'
 
 const ME: Me = {
@@ -32,17 +32,7 @@ beforeEach(() => {
         { queue: 'control', workers: 1 },
       ],
     },
-    hub: {
-      endpoint: 'https://huggingface.co',
-      offline: false,
-      circuitBreaker: {
-        state: 'CLOSED',
-        failures: 0,
-        failureThreshold: 5,
-        recoverySeconds: 30,
-        retryAfterSeconds: null,
-      },
-    },
+    hub: aHub(),
   }
   server.use(http.get('*/api/health', () => HttpResponse.json(health)))
 })

@@ -6,7 +6,7 @@ import { App } from '../../src/app'
 import type { Model } from '../../src/api/models'
 import { progress } from '../../src/live/progress'
 import { toast } from '../../src/ui/toasts'
-import { aDownload, aModel } from '../make'
+import { aDownload, aHub, aModel } from '../make'
 import { server } from '../server'
 
 const ME = { name: 'admin', role: 'admin', via: 'session', csrfToken: 'c', expiresAt: null }
@@ -18,7 +18,7 @@ const HEALTH = {
   database: UP,
   redis: UP,
   workers: { ...UP, queues: [] },
-  hub: { endpoint: 'https://huggingface.co', offline: false },
+  hub: aHub(),
 }
 const STORAGE = {
   totalBytes: null,
