@@ -32,7 +32,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     seeds = os.environ.get("SEEDS", "").split() or [str(random.SystemRandom().randrange(1_000_000))]
     runs = [_run(seed, arguments) for seed in seeds]
-    rows = _together([row for _code, found in runs for row in found])
+    rows = together([row for _code, found in runs for row in found])
     text = f"{_how(seeds)}\n\n{table(rows)}"
     print(f"\n{text}")
     went_well = not any(code for code, _found in runs) and not any(row["violations"] for row in rows)
@@ -52,7 +52,7 @@ def _run(seed: str, arguments: list[str]) -> tuple[int, list[Row]]:
         return code, json.loads(rows.read_text()) if rows.exists() else []
 
 
-def _together(rows: list[Row]) -> list[Row]:
+def together(rows: list[Row]) -> list[Row]:
     """One row for each fault and sentence, over all seeds, in the order of the faults."""
     found: dict[tuple[str, str], Row] = {}
     for row in rows:
@@ -63,7 +63,13 @@ def _together(rows: list[Row]) -> list[Row]:
                 known[name] += value
             elif name not in ("fault", "sentence"):
                 known[name] = max(known.get(name, value), value)
-    return sorted(found.values(), key=lambda row: (int(row["fault"].lstrip("F")), row["sentence"]))
+    return sorted(found.values(), key=_place)
+
+
+def _place(row: Row) -> tuple[bool, int, str]:
+    """F1 to F15 by number, then what has a word in place of one."""
+    number = row["fault"].removeprefix("F")
+    return not number.isdigit(), int(number) if number.isdigit() else 0, row["sentence"]
 
 
 def table(rows: list[Row]) -> str:
