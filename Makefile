@@ -29,8 +29,8 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT_ENVIRONMENT NODE_PATH NODE_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-dev test dashboard-test dashboard-bars dashboard-pictures testdata check format
-.PHONY: faults migrate openapi types lock bench clean
+.PHONY: help run dashboard dashboard-dev test test-pages test-rules test-service dashboard-test dashboard-bars
+.PHONY: dashboard-pictures testdata check format faults fuzz guards migrate rotate-secrets openapi types lock bench clean
 .DELETE_ON_ERROR:
 
 help: ## List what there is.
@@ -49,9 +49,27 @@ dashboard: $(PAGES) ## Build the dashboard's pages, which the API serves.
 dashboard-dev: $(DASHBOARD_PACKAGES) ## Serve the dashboard from its sources as they change; `make run` is its API.
 	$(call npm,dashboard,run --silent dev)
 
-test: $(DEV_STAMP) testdata dashboard $(if $(ARGS),,dashboard-test) ## Run all tests; with ARGS="-k name" pytest only.
+test: $(DEV_STAMP) testdata dashboard $(DASHBOARD_PACKAGES) ## Run all tests; with ARGS="-k name" pytest only.
 	@$(BIN)/python -m tests.browser.chromium
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	@$(MAKE) --no-print-directory -j2 $(SYNC) test-pages test-rules
+	@$(MAKE) --no-print-directory test-service
+endif
+
+# Waiting for pages leaves a core to the rules; what breaks the whole service at random times has the machine alone.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=line)
+APART := tests/browser tests/faults tests/journeys
+
+test-pages: dashboard-test
+	$(BIN)/python -m pytest tests/browser
+
+test-rules:
+	$(BIN)/python -m pytest $(APART:%=--ignore=%)
+
+test-service:
+	$(BIN)/python -m pytest tests/faults tests/journeys
 
 dashboard-test: $(DASHBOARD_PACKAGES) ## Run the dashboard's own tests.
 	$(call npm,dashboard,run --silent test)
@@ -66,6 +84,14 @@ dashboard-pictures: $(DEV_STAMP) dashboard ## Take the pictures of docs/dashboar
 # `make test` runs the short form of the same tests.
 faults: $(DEV_STAMP) ## Break everything for half an hour and write the table of docs/reliability.md (SEED, SEEDS).
 	SEEDS="$(or $(SEEDS),$(SEED))" $(BIN)/python -m tests.faults.report $(ARGS)
+
+# The same.
+fuzz: $(DEV_STAMP) ## Throw hostile requests, names and answers at everything (SEED, SEEDS).
+	@for seed in $(or $(SEEDS),$(SEED),""); do \
+		FUZZ=long FUZZ_SEED=$$seed $(BIN)/python -m pytest tests/fuzz --timeout 1800 $(ARGS) || exit 1; done
+
+guards: $(DEV_STAMP) ## Take each guard away in turn and see that the test named for it fails.
+	$(BIN)/python -m tests.guards $(ARGS)
 
 check: $(DEV_STAMP) $(DASHBOARD_PACKAGES) $(TYPES_PACKAGES) ## Check format, style, types and who imports whom.
 	$(BIN)/ruff format --check
@@ -87,6 +113,9 @@ format: $(DEV_STAMP) $(DASHBOARD_PACKAGES) ## Format the code and mend what can 
 
 migrate: $(RUN_STAMP) ## Bring the database of DATABASE_URL up to date.
 	$(BIN)/python -m alembic -c migrations/alembic.ini upgrade head
+
+rotate-secrets: $(RUN_STAMP) ## Re-encrypt the stored secrets with the first of WEIGHBRIDGE_SECRET_KEYS, while all runs.
+	$(BIN)/python -m deploy.local.rotate_secrets $(ARGS)
 
 openapi: $(RUN_STAMP) ## Write the API's description to docs/openapi.json.
 	@mkdir -p docs

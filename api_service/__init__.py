@@ -2,15 +2,30 @@
 
 from flask import Flask
 
-from api_service import auth, browsers, errors, idempotency, requests_log
+from api_service import auth, browsers, errors, idempotency, limits, requests_log
 from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
 from api_service.hub_breaker import HubBreaker
 from api_service.live import Live
 from api_service.parts import Parts
+from api_service.routes import (
+    audit,
+    dashboard,
+    docs,
+    downloads,
+    events,
+    health,
+    hub,
+    models,
+    queue,
+    storage,
+    tasks,
+    tokens,
+    users,
+)
 from api_service.routes import auth as auth_routes
-from api_service.routes import dashboard, docs, downloads, events, health, hub, models, queue, storage, tasks
 from api_service.schemas.base import null_or_reference
+from api_service.single_sign_on import single_sign_on
 from shared.database import Database
 from shared.outbound import Door
 from shared.redis_client import connect
@@ -37,11 +52,12 @@ def create_app(settings: Settings) -> Flask:
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     database, redis = Database.from_settings(settings), connect(settings)
+    secrets = SecretBox.from_settings(settings)
     app.extensions["weighbridge"] = Parts(
         settings,
         database,
         redis,
-        SecretBox.from_settings(settings),
+        secrets,
         Dispatcher(settings, redis),
         HubBreaker(
             connect(settings, decode=False, beside=redis),
@@ -50,16 +66,20 @@ def create_app(settings: Settings) -> Flask:
         ),
         Door(settings.allowed_private_hosts),
         Live(settings, database, redis),
+        single_sign_on(app, settings),
     )
     browsers.register(app, settings)
     requests_log.register(app)
     errors.register(app)
     auth.register(app, settings, database)
-    idempotency.register(app, database)
+    idempotency.register(app, database, secrets)
     api = ProblemApi(app)
     api.ma_plugin.converter.add_attribute_function(null_or_reference)
     for blueprint in (
         auth_routes.blueprint,
+        users.blueprint,
+        tokens.blueprint,
+        audit.blueprint,
         models.blueprint,
         downloads.blueprint,
         queue.blueprint,
@@ -72,6 +92,8 @@ def create_app(settings: Settings) -> Flask:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(dashboard.blueprint)
+    auth.check_routes(app)
+    limits.register(app, settings, connect(settings, decode=False, beside=redis))
     return app
 
 

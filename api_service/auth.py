@@ -1,26 +1,26 @@
-"""Who is calling, and may they: one admin token, as a bearer or through a session; roles come with Access."""
+"""Who is calling, and may they: by a token or the dashboard's session, and the role that each route names."""
 
-import hmac
-from http import HTTPStatus
+from datetime import timedelta
 
 import structlog
 from flask import Flask, Response, g, request
 
+from api_service.blueprint import EVERYBODY
 from api_service.browsers import is_preflight
-from api_service.errors import problem
-from shared import sessions
+from api_service.errors import Forbidden, Unauthenticated
+from api_service.parts import audited
+from shared import api_tokens, callers, sessions
+from shared.audit import Action
+from shared.callers import Caller
 from shared.database import Database
+from shared.errors import RoleNotCovered
 from shared.settings import Settings
+from shared.tables import Role
 
 COOKIE = "weighbridge_session"
-CALLER = "admin"
-# Health probes, the sign-in, the docs and the dashboard's files are open; whatever is not named here wants
-# a token or a session.
-OPEN_ENDPOINTS = frozenset(
-    {"health.alive", "health.ready", "health.health", "auth.login"}
-    | {"api-docs.openapi_json", "docs.page", "docs.asset", "dashboard.page", "dashboard.asset"}
-)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+# flask-smorest's own route, whose view can't name a role: the API's description is for everybody.
+_DESCRIPTION = "api-docs.openapi_json"
 # Characters. Fewer than a random token of 96 bits has.
 SHORT_TOKEN = 16
 
@@ -34,12 +34,17 @@ def register(app: Flask, settings: Settings, database: Database) -> None:
         log.warning("the admin token is short enough to be guessed", setting="WEIGHBRIDGE_ADMIN_TOKEN")
 
     @app.before_request
-    def _guard() -> Response | None:
-        if request.endpoint in OPEN_ENDPOINTS or (settings.cors_origins and is_preflight()):
-            return None
-        if "Authorization" in request.headers:
-            return None if _has_bearer(token) else _unauthenticated()
-        return _by_session(database, token)
+    def _guard() -> None:
+        needed = role_of(app, request.endpoint) if request.endpoint else Role.VIEWER
+        if needed is EVERYBODY or (settings.cors_origins and is_preflight()):
+            return
+        by_bearer = "Authorization" in request.headers
+        caller = _by_bearer(database, token) if by_bearer else _by_session(database, token)
+        if caller is None:
+            raise Unauthenticated()
+        g.caller = caller
+        if not caller.role.covers(needed):
+            _deny(database, needed)
 
     @app.after_request
     def _keep_private(answer: Response) -> Response:
@@ -49,51 +54,67 @@ def register(app: Flask, settings: Settings, database: Database) -> None:
         return answer
 
 
+def role_of(app: Flask, endpoint: str) -> Role | None:
+    """The least role that may call an endpoint, or EVERYBODY. Raises LookupError where nobody has said."""
+    view = app.view_functions[endpoint]
+    if endpoint == _DESCRIPTION:
+        return EVERYBODY
+    if not hasattr(view, "needs_role"):
+        raise LookupError(f"The route {endpoint} does not say which role it needs (see blueprint.py).")
+    role: Role | None = view.needs_role
+    return role
+
+
+def check_routes(app: Flask) -> None:
+    """Refuse to start with a route that names no role. Raises LookupError."""
+    for endpoint in app.view_functions:
+        role_of(app, endpoint)
+
+
+def lifetime(settings: Settings) -> timedelta:
+    """How long a sign-in lasts."""
+    return timedelta(hours=settings.session_hours)
+
+
 def admin_token(settings: Settings) -> str:
     """The token that stands for the administrator."""
     assert settings.admin_token is not None, "Settings.from_env(needs=…) checks this at start"
     return settings.admin_token.get_secret_value()
 
 
-def same(given: str, expected: str) -> bool:
-    """Compare secrets in a time that tells nothing of where they differ."""
-    return hmac.compare_digest(given.encode(), expected.encode())
-
-
-def _has_bearer(token: str) -> bool:
+def _by_bearer(database: Database, admin: str) -> Caller | None:
     scheme, _, given = request.headers["Authorization"].partition(" ")
-    if scheme.lower() != "bearer" or not same(given.strip(), token):
-        return False
-    g.caller, g.cookie = CALLER, None
-    return True
-
-
-def _by_session(database: Database, token: str) -> Response | None:
-    cookie = request.cookies.get(COOKIE, "")
+    g.cookie, given = None, given.strip()
+    if scheme.lower() != "bearer":
+        return None
+    if callers.same(given, admin):
+        return callers.administrator()
     with database.session() as session:
-        found = sessions.find(session, cookie, credential=token) if cookie else None
+        found = api_tokens.recognize(session, given)
+    return found[1] if found else None
+
+
+def _by_session(database: Database, admin: str) -> Caller | None:
+    cookie = request.cookies.get(COOKIE)
+    if not cookie:
+        return None
+    with database.session() as session:
+        found = callers.by_cookie(session, cookie, admin_token=admin)
     if found is None:
-        return _unauthenticated()
+        return None
+    g.cookie = cookie
+    caller, g.session_ends = found
     # The browser sends the cookie by itself, so a write must prove that our own page asked for it.
-    if request.method not in _READS and not same(
-        request.headers.get("X-CSRF-Token", ""), sessions.csrf_token(cookie)
-    ):
-        return problem(
-            "FORBIDDEN",
-            HTTPStatus.FORBIDDEN,
+    shown = request.headers.get("X-CSRF-Token", "")
+    if request.method not in _READS and not callers.same(shown, sessions.csrf_token(cookie)):
+        raise Forbidden(
             "This write does not carry the session's CSRF token.",
-            "Send the csrfToken of GET /api/auth/me as the header X-CSRF-Token.",
-            {},
+            remedy="Send the csrfToken of GET /api/auth/me as the header X-CSRF-Token.",
         )
-    g.caller, g.cookie, g.session_ends = found.caller, cookie, found.expires_at
-    return None
+    return caller
 
 
-def _unauthenticated() -> Response:
-    return problem(
-        "UNAUTHENTICATED",
-        HTTPStatus.UNAUTHORIZED,
-        "This request carries no valid token and no session.",
-        "Send `Authorization: Bearer <token>`, or sign in; `make run` prints the admin token's sign-in link.",
-        {},
-    )
+def _deny(database: Database, needed: Role) -> None:
+    with database.session() as session:
+        audited(session, Action.ACCESS_DENIED, method=request.method, path=request.path, needed=needed)
+    raise RoleNotCovered(f"This wants the role {needed}; yours is {g.caller.role}.")

@@ -1,11 +1,29 @@
-"""The blueprint of our routes: flask-smorest's, but for how a body is read."""
+"""The blueprint of our routes: flask-smorest's, where each route says who may call it; a body is JSON."""
 
-from typing import Any
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import flask_smorest
 from flask import Request
 from webargs.core import missing, parse_json
 from webargs.flaskparser import FlaskParser
+
+from shared.tables import Role
+
+View = TypeVar("View", bound=Callable[..., Any])
+# In place of a role: who is not signed in may call it too.
+EVERYBODY = None
+
+
+def may_call(role: Role | None) -> Callable[[View], View]:
+    """Decorator of a view: the least role that may call it, or EVERYBODY. No app starts without it."""
+
+    def declare(view: View) -> View:
+        view.needs_role = role  # type: ignore[attr-defined]
+        return view
+
+    return declare
 
 
 class _JsonParser(FlaskParser):
@@ -13,10 +31,26 @@ class _JsonParser(FlaskParser):
 
     def _raw_load_json(self, req: Request) -> Any:
         body = req.get_data(cache=True)
-        return parse_json(body) if body else missing
+        try:
+            return parse_json(body) if body else missing
+        except json.JSONDecodeError:
+            raise
+        except (ValueError, RecursionError):
+            # A number of thousands of digits, or as many brackets: JSON, but more than Python reads.
+            raise json.JSONDecodeError("Too long or too deep", "…", 0) from None
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """One noun of the API."""
+    """One noun of the API. `role=` is no option of a route but a must."""
 
     ARGUMENTS_PARSER = _JsonParser()
+
+    def route(self, rule: str, *, role: Role | None, **options: Any) -> Callable[[View], View]:
+        """As in Flask, for callers of this role at least."""
+        add = super().route(rule, **options)
+
+        def declare(view: View) -> View:
+            documented = self.doc(**({"x-role": str(role)} if role else {"security": []}))(view)
+            return add(may_call(role)(documented))
+
+        return declare

@@ -36,6 +36,11 @@ STATUS_OF_CODE: dict[str, HTTPStatus] = {
     "OPERATION_CONFLICT": HTTPStatus.CONFLICT,
     "NOT_A_LOCAL_MODEL": HTTPStatus.CONFLICT,
     "IDEMPOTENCY_CONFLICT": HTTPStatus.CONFLICT,
+    "UNSAFE_FORMAT": HTTPStatus.CONFLICT,
+    "UNDECRYPTABLE_SECRET": HTTPStatus.CONFLICT,
+    "USER_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "USER_ALREADY_EXISTS": HTTPStatus.CONFLICT,
+    "TOKEN_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "INVALID_LOCAL_PATH": HTTPStatus.UNPROCESSABLE_ENTITY,
     "REPO_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "REVISION_NOT_FOUND": HTTPStatus.NOT_FOUND,
@@ -84,10 +89,32 @@ log = structlog.get_logger(__name__)
 
 
 class Unauthenticated(WeighbridgeError):
-    """The token is not valid."""
+    """This request carries no valid token and no session."""
 
     code = "UNAUTHENTICATED"
-    remedy = "Check the token; `make run` prints the admin token's sign-in link at each start."
+    remedy = (
+        "Send `Authorization: Bearer <token>`, or sign in; `make run` prints the admin token's sign-in link."
+    )
+
+
+class SignInRefused(WeighbridgeError):
+    """Name and password, or the token, are not right."""
+
+    code = "UNAUTHENTICATED"
+    remedy = "Check what you typed; an administrator can set a new password or make a new token."
+
+
+class NoSingleSignOn(WeighbridgeError):
+    """There is no single sign-on here."""
+
+    code = "NOT_FOUND"
+    remedy = "Sign in with a password or a token; WEIGHBRIDGE_OIDC_ISSUER names a provider."
+
+
+class Forbidden(WeighbridgeError):
+    """This request is refused, whoever sends it."""
+
+    code = "FORBIDDEN"
 
 
 class ProblemApi(Api):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from shared.database import Database
 from shared.errors import IdempotencyConflict, ValidationError
+from shared.secrets import SecretBox
 from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey
 
 
@@ -25,7 +26,7 @@ class _NothingToKeep(Exception):
 LONGEST_KEY = 255
 
 
-def register(app: Flask, database: Database) -> None:
+def register(app: Flask, database: Database, secrets: SecretBox) -> None:
     """Watch every POST that carries a key."""
 
     @app.before_request
@@ -37,7 +38,7 @@ def register(app: Flask, database: Database) -> None:
             raise ValidationError({"Idempotency-Key": [f"Must be 1 to {LONGEST_KEY} printable characters."]})
         g.idempotency = ExitStack()
         session = g.idempotency.enter_context(database.session())
-        answer = _claim(session, key)
+        answer = _claim(session, key, secrets)
         if answer is None:
             g.idempotency_row = (session, key)
         return answer
@@ -46,7 +47,7 @@ def register(app: Flask, database: Database) -> None:
     def _remember(answer: Response) -> Response:
         if "idempotency_row" in g:
             session, key = g.idempotency_row
-            _store(session, key, answer)
+            _store(session, key, answer, secrets)
         return answer
 
     @app.teardown_request
@@ -61,26 +62,27 @@ def register(app: Flask, database: Database) -> None:
                 raise failure
 
 
-def _claim(session: Session, key: str) -> Response | None:
-    """None: this request is the first and holds the key. Raises IdempotencyConflict."""
-    same = (IdempotencyKey.key == key) & (IdempotencyKey.caller == g.caller)
+def _claim(session: Session, key: str, secrets: SecretBox) -> Response | None:
+    """None: this request is the first and holds the key. Raises IdempotencyConflict, UndecryptableSecret."""
+    same = (IdempotencyKey.key == key) & (IdempotencyKey.caller == g.caller.key)
     session.execute(
         delete(IdempotencyKey).where(same, IdempotencyKey.created_at < func.now() - IDEMPOTENCY_KEPT)
     )
     print_ = _fingerprint()
-    mine = insert(IdempotencyKey).values(key=key, caller=g.caller, fingerprint=print_)
+    mine = insert(IdempotencyKey).values(key=key, caller=g.caller.key, fingerprint=print_)
     if session.execute(mine.on_conflict_do_nothing().returning(IdempotencyKey.key)).scalar() is not None:
         return None
     first = session.scalar(select(IdempotencyKey).where(same))
     if first is None or first.fingerprint != print_:
         raise IdempotencyConflict()
-    answer = Response(first.body, first.status, content_type=first.content_type)
+    body = None if first.body is None else secrets.unseal(first.body)
+    answer = Response(body, first.status, content_type=first.content_type)
     answer.headers["Idempotency-Replayed"] = "true"
     return answer
 
 
-def _store(session: Session, key: str, answer: Response) -> None:
-    same = (IdempotencyKey.key == key) & (IdempotencyKey.caller == g.caller)
+def _store(session: Session, key: str, answer: Response, secrets: SecretBox) -> None:
+    same = (IdempotencyKey.key == key) & (IdempotencyKey.caller == g.caller.key)
     row = session.scalar(select(IdempotencyKey).where(same))
     if row is None or row.status is not None:
         return
@@ -91,9 +93,11 @@ def _store(session: Session, key: str, answer: Response) -> None:
         session.delete(row)  # asking again is the right thing to do then
         return
     row.status, row.content_type = answer.status_code, answer.content_type
-    row.body = answer.get_data(as_text=True)
+    # Sealed: the answer to POST /api/tokens holds a token.
+    row.body = secrets.seal(answer.get_data(as_text=True))
 
 
 def _fingerprint() -> str:
-    parts = (request.method, request.full_path, request.get_data(as_text=False))
-    return hashlib.sha256(b"\0".join(p if isinstance(p, bytes) else p.encode() for p in parts)).hexdigest()
+    # Not `full_path`, which wants the query to be UTF-8.
+    parts = (request.method.encode(), request.path.encode(), request.query_string, request.get_data())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()

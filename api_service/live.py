@@ -23,6 +23,7 @@ from shared import events, registry
 from shared.database import Database
 from shared.errors import ModelNotFound, ServiceUnavailable
 from shared.events import EventType, Note
+from shared.secrets import SecretBox
 from shared.settings import Settings
 from shared.tables import UNFINISHED, Operation, OperationKind
 
@@ -61,6 +62,7 @@ class Live:
     def __init__(self, settings: Settings, database: Database, redis: Redis) -> None:
         """No thread runs before somebody watches."""
         self._database, self._redis = database, redis
+        self._secrets = SecretBox.from_settings(settings)
         self._most = settings.api_threads - FREE_THREADS
         self._is_running = False
         self._pages: list[queue.Queue[Message]] = []
@@ -174,7 +176,9 @@ class Live:
                 model = registry.get(session, note.model_id)
             except ModelNotFound:  # it has gone since; the note that says so follows
                 return {"id": note.model_id}
-            return ModelSchema().dump(model_bodies(session, [model], redis=self._redis)[0])
+            return ModelSchema().dump(
+                model_bodies(session, [model], redis=self._redis, secrets=self._secrets)[0]
+            )
 
     def _bodies(self, found: Sequence[Operation]) -> list[Any]:
         bodies = operation_bodies(found, in_model_words=True, redis=self._redis)

@@ -1,17 +1,22 @@
 """The parts that a request needs, joined once by create_app."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flask import current_app, g
+from flask import current_app, g, request
 from redis import Redis
+from sqlalchemy.orm import Session
 
 from api_service.dispatch import Dispatcher
 from api_service.hub_breaker import HubBreaker
+from api_service.single_sign_on import SingleSignOn
+from shared import audit
+from shared.audit import Action, Origin
 from shared.database import Database
 from shared.outbound import Door
 from shared.secrets import SecretBox
 from shared.settings import Settings
+from shared.tables import Model
 
 if TYPE_CHECKING:  # it stands on the replies, which stand on this module
     from api_service.live import Live
@@ -29,6 +34,7 @@ class Parts:
     hub_breaker: HubBreaker
     door: Door
     live: "Live"
+    single_sign_on: SingleSignOn | None
 
 
 def parts() -> Parts:
@@ -39,4 +45,12 @@ def parts() -> Parts:
 
 def asked_by() -> dict[str, str]:
     """Who asks, for the row of an operation."""
-    return {"requested_by": g.caller, "request_id": g.request_id}
+    return {"requested_by": g.caller.name, "request_id": g.request_id}
+
+
+def audited(
+    session: Session, action: Action, *, model: Model | None = None, actor: str | None = None, **details: Any
+) -> None:
+    """Write into the audit log, with the change, that the caller of this request does it."""
+    origin = Origin(caller=g.get("caller"), address=request.remote_addr, request_id=g.request_id)
+    audit.note(session, action, origin, model=model, actor=actor, details=details)

@@ -13,6 +13,7 @@ from api_service.schemas.operations import progress_object
 from shared import claims, events, operations, progress
 from shared.operations import Nudge
 from shared.progress import Progress
+from shared.secrets import SecretBox
 from shared.tables import Model, ModelType, Operation, OperationStatus
 from shared.task_names import TaskName
 
@@ -90,13 +91,21 @@ def operation_bodies(
 
 
 def model_bodies(
-    session: Session, models: Sequence[Model], *, redis: Redis | None = None
+    session: Session,
+    models: Sequence[Model],
+    *,
+    redis: Redis | None = None,
+    secrets: SecretBox | None = None,
 ) -> list[dict[str, Any]]:
-    """Models as the API shows them: one query and one round trip for all their operations."""
+    """Models as the API shows them: one query and one round trip for all their operations.
+
+    Outside a request the caller gives `redis` and `secrets`.
+    """
+    box = secrets or parts().secrets
     active = operations.unfinished_of(session, [model.id for model in models])
     bodies = operation_bodies(list(active.values()), in_model_words=True, redis=redis)
     by_model = {body["model_id"]: body for body in bodies}
-    return [_model_body(model, by_model.get(model.id)) for model in models]
+    return [_model_body(model, by_model.get(model.id), box) for model in models]
 
 
 def model_body(session: Session, model: Model) -> dict[str, Any]:
@@ -104,14 +113,16 @@ def model_body(session: Session, model: Model) -> dict[str, Any]:
     return model_bodies(session, [model])[0]
 
 
-def _model_body(model: Model, active: dict[str, Any] | None) -> dict[str, Any]:
+def _model_body(model: Model, active: dict[str, Any] | None, secrets: SecretBox) -> dict[str, Any]:
     columns = {
         column.key: getattr(model, column.key)
         for column in Model.__table__.columns
         if column.key != "manifest"
     }
     local = model.type is ModelType.LOCAL
+    unreadable = secrets.problem(model)
     return columns | {
+        "error": model.error or (unreadable and unreadable.as_dict()),
         "has_api_key": model.api_key_encrypted is not None,
         "has_hf_token": model.hf_token_encrypted is not None,
         "connection": model.connection and model.connection | {"tested_at": model.connection_tested_at},

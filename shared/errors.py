@@ -100,6 +100,34 @@ class IdempotencyConflict(WeighbridgeError):
     remedy = "Use a new key for a new request; keys are kept for 24 hours."
 
 
+class UserNotFound(WeighbridgeError):
+    """There is no such user."""
+
+    code = "USER_NOT_FOUND"
+    remedy = "List the users with GET /api/users; it may have been deleted."
+
+
+class UserAlreadyExists(WeighbridgeError):
+    """A user of this name exists already."""
+
+    code = "USER_ALREADY_EXISTS"
+    remedy = "Choose another name, or change the user that is there."
+
+
+class TokenNotFound(WeighbridgeError):
+    """There is no such API token."""
+
+    code = "TOKEN_NOT_FOUND"
+    remedy = "List the tokens with GET /api/tokens; it may have been revoked."
+
+
+class RoleNotCovered(WeighbridgeError):
+    """Your role does not cover this."""
+
+    code = "FORBIDDEN"
+    remedy = "Ask an administrator, who can give you the role that this needs."
+
+
 class InvalidLocalPath(WeighbridgeError):
     """The local path can't be used."""
 
@@ -226,6 +254,16 @@ class CachePermissionDenied(WeighbridgeError):
     remedy = "Give the worker's user write access to the cache directory, then start again."
 
 
+class UnsafeFormat(WeighbridgeError):
+    """Loading this file can run code, and this installation takes safe formats only."""
+
+    code = "UNSAFE_FORMAT"
+    remedy = (
+        "Choose a safetensors or GGUF file, or leave the others out with ignorePatterns such as *.bin "
+        "and *.pt; WEIGHBRIDGE_SAFETENSORS_ONLY=0 allows them."
+    )
+
+
 class ServiceUnavailable(WeighbridgeError):
     """The database or the message broker does not answer."""
 
@@ -237,5 +275,5 @@ class ServiceUnavailable(WeighbridgeError):
 class UndecryptableSecret(WeighbridgeError):
     """A stored secret can't be decrypted with the keys in WEIGHBRIDGE_SECRET_KEYS."""
 
-    code = "VALIDATION_ERROR"
+    code = "UNDECRYPTABLE_SECRET"
     remedy = "Put the key that encrypted it back into WEIGHBRIDGE_SECRET_KEYS, or enter the secret again."

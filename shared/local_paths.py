@@ -1,6 +1,7 @@
 """Models of source=path: files that are on the machine already, inside the roots that the operator allows."""
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,21 +18,24 @@ def resolve(path: str, roots: Sequence[str]) -> Path:
         )
     try:
         real = Path(path).resolve(strict=True)
+        str(real).encode()  # the register keeps text
     except (OSError, RuntimeError, ValueError):
         raise InvalidLocalPath("There is no readable file or folder at this path.") from None
     # After resolving, so that neither `..` nor a symbolic link leads out of the roots.
     if not any(real.is_relative_to(Path(root).resolve()) for root in roots):
         raise InvalidLocalPath("The path is outside the folders that the operator allows.")
+    if not (real.is_file() or real.is_dir()):
+        raise InvalidLocalPath("What is at this path is neither a file nor a folder.")
     return real
 
 
-def size(path: Path) -> int:
-    """Bytes of a file, or of all regular files below a folder; links are not followed."""
+def files(path: Path) -> dict[str, int]:
+    """Bytes of a file, or of each regular file below a folder, by name; links are not followed."""
     if path.is_file():
-        return path.stat().st_size
-    return sum(
-        os.lstat(os.path.join(folder, name)).st_size
-        for folder, _folders, names in os.walk(path)
-        for name in names
-        if not os.path.islink(os.path.join(folder, name))
-    )
+        return {path.name: path.stat().st_size}
+    found = (os.path.join(folder, name) for folder, _folders, names in os.walk(path) for name in names)
+    return {
+        os.path.relpath(each, path): status.st_size
+        for each in sorted(found)
+        if stat.S_ISREG((status := os.lstat(each)).st_mode)
+    }

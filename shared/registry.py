@@ -1,6 +1,7 @@
 """The rules about models: what may be registered, changed, seeded and removed."""
 
 import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ from shared.errors import (
     ModelNotFound,
     ValidationError,
 )
+from shared.formats import MOST_NAMED, refuse_unsafe, unsafe_files
 from shared.secrets import SecretBox
+from shared.settings import Settings
 from shared.tables import DownloadStatus, Model, ModelSource, ModelType, Operation, Provider
 
 HOSTED_FIELDS = frozenset({"provider", "base_url", "api_key", "api_version", "deployment"})
@@ -39,22 +42,34 @@ LONGEST_NAME = 255
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
-def register(
-    session: Session, fields: Mapping[str, Any], *, secrets: SecretBox, roots: Sequence[str]
-) -> Model:
+@dataclass(frozen=True)
+class Limits:
+    """What the operator allows of files: folders of local paths, and whether only safe formats."""
+
+    roots: Sequence[str] = ()
+    safe_formats_only: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Those of the settings."""
+        return cls(settings.local_path_roots, settings.safetensors_only)
+
+
+def register(session: Session, fields: Mapping[str, Any], *, secrets: SecretBox, limits: Limits) -> Model:
     """Insert a model. `fields` is the request in snake case, each value already checked for its form.
 
-    Raises ValidationError, InvalidLocalPath, ModelAlreadyExists.
+    Raises ValidationError, InvalidLocalPath, UnsafeFormat, ModelAlreadyExists.
     """
     values = _with_defaults(dict(fields))
     _check(values)
+    _check_format(values, limits)
     model = Model(
         **{name: value for name, value in values.items() if name not in SECRET_FIELDS | {"download_now"}}
     )
     if model.type is ModelType.LOCAL:
         model.download_status, model.downloaded = DownloadStatus.NOT_DOWNLOADED, False
     if model.source is ModelSource.PATH:
-        _adopt_path(model, roots)
+        _adopt_path(model, limits)
     with _written(session, model):
         session.add(model)
     _store_secrets(model, values, secrets)
@@ -63,7 +78,7 @@ def register(
 
 
 def change(
-    session: Session, model_id: int, fields: Mapping[str, Any], *, secrets: SecretBox, roots: Sequence[str]
+    session: Session, model_id: int, fields: Mapping[str, Any], *, secrets: SecretBox, limits: Limits
 ) -> Model:
     """Change the given fields; an absent secret stays, a string replaces it, None removes it.
 
@@ -75,13 +90,14 @@ def change(
         name: getattr(model, name, None) for name in HOSTED_FIELDS | LOCAL_FIELDS if _is_set(model, name)
     }
     _check(merged | dict(fields) | {"type": model.type})
+    _check_format(fields, limits)
     before = connection_of(model)
     with _written(session, model):
         for name, value in fields.items():
             if name not in SECRET_FIELDS | {"download_now"}:
                 setattr(model, name, value)
         if "local_path" in fields:
-            _adopt_path(model, roots)
+            _adopt_path(model, limits)
         _store_secrets(model, fields, secrets)
         if connection_of(model) != before:
             model.connection, model.connection_tested_at = None, None
@@ -204,8 +220,9 @@ def free_name(session: Session, *, repo: str, file: str | None) -> str:
 
     Where that is taken the repository stands before it, and then a number behind it.
     """
-    known = PurePosixPath(file).stem if file else repo.rsplit("/", 1)[-1]
-    short = known.replace("-", " ")
+    own = repo.rsplit("/", 1)[-1]
+    known = PurePosixPath(file).stem if file else own
+    short = known.replace("-", " ").strip() or own.replace("-", " ")
     numbered = (f"{repo} {short}"[: LONGEST_NAME - 6] + f" ({number})" for number in itertools.count(2))
     names = itertools.chain((short[:LONGEST_NAME], f"{repo} {short}"[:LONGEST_NAME]), numbered)
     return next(name for name in names if session.scalar(select(Model.id).where(Model.name == name)) is None)
@@ -270,9 +287,21 @@ def _refuse_new_identity(session: Session, model: Model, fields: Mapping[str, An
         raise ModelAlreadyDownloaded(fields=moved)
 
 
-def _adopt_path(model: Model, roots: Sequence[str]) -> None:
-    real = local_paths.resolve(str(model.local_path), roots)
-    model.local_path, model.file_size_bytes = str(real), local_paths.size(real)
+def _check_format(values: Mapping[str, Any], limits: Limits) -> None:
+    if limits.safe_formats_only and values.get("model_file"):
+        refuse_unsafe([values["model_file"]])
+
+
+def _adopt_path(model: Model, limits: Limits) -> None:
+    real = local_paths.resolve(str(model.local_path), limits.roots)
+    files = local_paths.files(real)
+    if limits.safe_formats_only:
+        refuse_unsafe(files)
+    model.local_path, model.file_size_bytes = str(real), sum(files.values())
+    # A name on a disk need not be text.
+    model.unsafe_files = [
+        os.fsencode(name).decode(errors="replace") for name in unsafe_files(files)[:MOST_NAMED]
+    ]
     model.download_status, model.downloaded = DownloadStatus.DOWNLOADED, True
     model.downloaded_at = func.now()
 

@@ -11,6 +11,12 @@ from shared.settings import Settings, fernet_keys
 from shared.tables import Model
 
 SecretField = Literal["api_key", "hf_token"]
+SECRET_FIELDS: tuple[SecretField, ...] = ("api_key", "hf_token")
+
+
+def column_of(field: SecretField) -> str:
+    """Where a model's row keeps the secret."""
+    return f"{field}_encrypted"
 
 
 class SecretBox:
@@ -18,6 +24,7 @@ class SecretBox:
 
     def __init__(self, keys: Sequence[str]) -> None:
         """`keys`: Fernet keys; the first encrypts, all of them decrypt."""
+        self._first = Fernet(keys[0])
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     @classmethod
@@ -27,12 +34,42 @@ class SecretBox:
 
     def put(self, model: Model, field: SecretField, value: str | None) -> None:
         """Encrypt `value` into the model's row; None removes it. The row must have its id."""
-        setattr(model, f"{field}_encrypted", None if value is None else self._encrypt(model.id, field, value))
+        setattr(model, column_of(field), None if value is None else self._encrypt(model.id, field, value))
 
     def get(self, model: Model, field: SecretField) -> str | None:
         """The secret in clear, None when there is none. Raises UndecryptableSecret."""
-        token = getattr(model, f"{field}_encrypted")
+        token = getattr(model, column_of(field))
         return None if token is None else self._decrypt(model.id, field, token)
+
+    def problem(self, model: Model) -> UndecryptableSecret | None:
+        """Why a secret of this model can't be read; None: all can."""
+        for field in SECRET_FIELDS:
+            try:
+                self.get(model, field)
+            except UndecryptableSecret as error:
+                return error
+        return None
+
+    def rotated(self, model: Model, field: SecretField) -> str:
+        """The stored secret under the first key; as it is, if it is already. Raises UndecryptableSecret."""
+        token: str = getattr(model, column_of(field))
+        self._decrypt(model.id, field, token)
+        try:
+            self._first.decrypt(token.encode())
+        except InvalidToken:
+            return self._fernet.rotate(token.encode()).decode()
+        return token
+
+    def seal(self, text: str) -> str:
+        """Encrypt something that is kept for a while and belongs to no model."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def unseal(self, sealed: str) -> str:
+        """What was sealed. Raises UndecryptableSecret."""
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise UndecryptableSecret() from None
 
     def _encrypt(self, model_id: int, field: str, value: str) -> str:
         # Bound to its place, so that a token copied to another row or field does not decrypt there.

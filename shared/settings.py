@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
+from limits import parse_many
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -97,6 +98,55 @@ class Settings(BaseSettings):
         None,
         "Admin bearer token; empty: the file admin-token in the data dir.",
     )
+    session_hours: float = _setting(
+        "WEIGHBRIDGE_SESSION_HOURS", 7 * 24, "How long a sign-in to the dashboard lasts.", gt=0, le=24 * 365
+    )
+    sign_in_limit: str = _setting(
+        "WEIGHBRIDGE_SIGN_IN_LIMIT", "10 per minute; 100 per hour", "Tries to sign in, from one address."
+    )
+    test_connection_limit: str = _setting(
+        "WEIGHBRIDGE_TEST_CONNECTION_LIMIT", "30 per minute", "Connections that one caller may test."
+    )
+    hub_limit: str = _setting("WEIGHBRIDGE_HUB_LIMIT", "120 per minute", "Looks at the Hub by one caller.")
+    audit_days: int = _setting(
+        "WEIGHBRIDGE_AUDIT_DAYS", 400, "How long the audit log is kept.", ge=1, le=36_500
+    )
+    safetensors_only: bool = _setting(
+        "WEIGHBRIDGE_SAFETENSORS_ONLY",
+        False,
+        "1: refuse files that can run code when they are loaded (pickles such as .bin, .pt, .ckpt).",
+    )
+    public_url: str | None = _setting(
+        "WEIGHBRIDGE_PUBLIC_URL",
+        None,
+        "Where browsers find Weighbridge (https://models.example.com); empty: as the request says.",
+    )
+    oidc_issuer: str | None = _setting(
+        "WEIGHBRIDGE_OIDC_ISSUER", None, "Address of an OpenID Connect provider; empty: no single sign-on."
+    )
+    oidc_client_id: str | None = _setting(
+        "WEIGHBRIDGE_OIDC_CLIENT_ID", None, "How the provider knows Weighbridge."
+    )
+    oidc_client_secret: SecretStr | None = _setting(
+        "WEIGHBRIDGE_OIDC_CLIENT_SECRET", None, "What Weighbridge shows to the provider."
+    )
+    oidc_label: str = _setting(
+        "WEIGHBRIDGE_OIDC_LABEL", "single sign-on", "What follows “Sign in with” on the button."
+    )
+    oidc_role_claim: str | None = _setting(
+        "WEIGHBRIDGE_OIDC_ROLE_CLAIM",
+        None,
+        "Claim that decides about the role at each sign-in, such as groups; empty: admins give roles.",
+    )
+    oidc_admins: CommaSeparated = _setting(
+        "WEIGHBRIDGE_OIDC_ADMINS", (), "Comma-separated values of that claim which make an admin."
+    )
+    oidc_operators: CommaSeparated = _setting(
+        "WEIGHBRIDGE_OIDC_OPERATORS", (), "Comma-separated values of that claim which make an operator."
+    )
+    oidc_default_role: Literal["viewer", "operator", "admin", "none"] = _setting(
+        "WEIGHBRIDGE_OIDC_DEFAULT_ROLE", "viewer", "Role of everybody else there; `none` refuses them."
+    )
     download_concurrency: int = _setting(
         "WEIGHBRIDGE_DOWNLOAD_CONCURRENCY", 2, "Downloads at a time in one worker.", ge=1, le=64
     )
@@ -181,7 +231,13 @@ class Settings(BaseSettings):
         return (self.hf_home or self.data_dir).expanduser().absolute() / "hub"
 
     @field_validator(
-        "local_path_roots", "default_models", "allowed_private_hosts", "cors_origins", mode="before"
+        "local_path_roots",
+        "default_models",
+        "allowed_private_hosts",
+        "cors_origins",
+        "oidc_admins",
+        "oidc_operators",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -196,9 +252,17 @@ class Settings(BaseSettings):
             raise ValueError("must be more than WEIGHBRIDGE_SOFT_TIME_LIMIT_SECONDS")
         return value
 
-    @field_validator("hf_endpoint")
+    @field_validator("sign_in_limit", "test_connection_limit", "hub_limit")
     @classmethod
-    def _is_http(cls, value: str) -> str:
+    def _is_a_limit(cls, value: str) -> str:
+        parse_many(value)  # its ValueError says what is wrong with it
+        return value
+
+    @field_validator("hf_endpoint", "public_url", "oidc_issuer")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
             raise ValueError("must be an http:// or https:// address")
         return value.rstrip("/")

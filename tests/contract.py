@@ -24,11 +24,12 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def assert_kept(app: Flask, method: str, answer: TestResponse) -> None:
     """Fail where a reply breaks the promise of its route; routes outside the document promise nothing."""
     promised = _promised(app, method, answer)
-    if promised is None or "text/event-stream" in answer.content_type:
+    if promised is None or answer.mimetype == "text/event-stream":
         return
     content = promised.get("content")
     assert bool(content) == bool(answer.data), f"{method} {answer.request.path}: {answer.status}"
-    if content:
+    assert not content or answer.mimetype in content, f"{method} {answer.request.path}: {answer.mimetype}"
+    if content and answer.is_json:
         problems = _problems(answer.json, content[answer.mimetype]["schema"], "reply")
         assert not problems, f"{method} {answer.request.path}: {problems}"
 

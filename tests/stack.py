@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -176,12 +177,18 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
+    with running_stack(servers, tmp_path_factory.mktemp("stack"), redis_db=2) as found:
+        yield found
+
+
+@contextmanager
+def running_stack(servers: Servers, folder: Path, *, redis_db: int, **settings: str) -> Iterator[Stack]:
+    """A stack of its own, on a fresh database and that one of Redis; `settings` beside those of all."""
     with HubServer() as hub, socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
         free.close()
-        stores = (servers.new_database(), servers.valkey.url.replace("db=0", "db=2"))
-        env = environment(*stores, folder=folder, hub=hub)
+        stores = (servers.new_database(), servers.valkey.url.replace("db=0", f"db={redis_db}"))
+        env = environment(*stores, folder=folder, hub=hub) | settings
         found = Stack(f"http://127.0.0.1:{port}", hub, env, folder / "hub", folder)
         try:
             found.start_api()
@@ -226,6 +233,10 @@ def environment(database_url: str, redis_url: str, *, folder: Path, hub: HubServ
         "WEIGHBRIDGE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         # One test's faults of the Hub must not keep the next test from asking it.
         "WEIGHBRIDGE_HUB_FAILURE_THRESHOLD": "1000",
+        # All tests are one caller, in one hurry.
+        "WEIGHBRIDGE_SIGN_IN_LIMIT": "100000 per minute",
+        "WEIGHBRIDGE_TEST_CONNECTION_LIMIT": "100000 per minute",
+        "WEIGHBRIDGE_HUB_LIMIT": "100000 per minute",
         "WEIGHBRIDGE_LEASE_SECONDS": "6",
         "WEIGHBRIDGE_MAX_ATTEMPTS": "5",
         "WEIGHBRIDGE_SWEEP_SECONDS": "1",

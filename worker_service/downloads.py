@@ -12,6 +12,7 @@ from shared import attempts, events, operations
 from shared.attempts import OperationLost
 from shared.broker import ring
 from shared.errors import DownloadFailed, ModelNotFound, WeighbridgeError
+from shared.formats import MOST_NAMED, refuse_unsafe, unsafe_files
 from shared.hub import RemoteFile
 from shared.progress import Progress
 from shared.tables import Model, Operation
@@ -111,6 +112,8 @@ def _manifest(context: Context, attempt: Attempt, model: Model, token: str | Non
             ignore_patterns=model.ignore_patterns,
         )
     )
+    if context.settings.safetensors_only:
+        refuse_unsafe(file.path for file in manifest.files)
     with context.database.session() as session:
         attempts.freeze(session, attempt.operation.id, attempt.operation.attempt, manifest=_as_json(manifest))
     return manifest
@@ -147,6 +150,7 @@ def _facts(context: Context, manifest: Manifest, model: Model) -> dict[str, Any]
         "file_size_bytes": manifest.total_bytes,
         "checksum": checksum(manifest),
         "manifest": _as_json(manifest),
+        "unsafe_files": unsafe_files(file.path for file in manifest.files)[:MOST_NAMED],
     }
 
 

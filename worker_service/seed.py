@@ -75,7 +75,9 @@ def _register(session: Session, context: Context, text: str, spec: Spec) -> None
     session.add(SeededModel(spec=text))
     known = _find(session, spec)
     if known is None:
-        known = registry.register(session, _fields(session, spec), secrets=context.secrets, roots=())
+        # What its formats may be is asked when it is downloaded.
+        fields = _fields(session, spec)
+        known = registry.register(session, fields, secrets=context.secrets, limits=registry.Limits())
         log.info("default model registered", model=known.id, name=known.name)
     known.is_default = True
 

@@ -3,13 +3,14 @@
 import random
 import threading
 import time
+from datetime import timedelta
 
 import structlog
 from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
-from shared import claims, events, presence, progress, sessions, sweep
+from shared import audit, claims, events, presence, progress, sessions, sweep
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
@@ -95,11 +96,12 @@ class Sweeper:
 
 
 def forget_outworn(context: Context) -> None:
-    """Idempotency keys older than a day answer nobody any more, and sessions that ran out open nothing."""
+    """Idempotency keys older than a day answer nobody, sessions that ran out open nothing, old events go."""
     outworn = delete(IdempotencyKey).where(IdempotencyKey.created_at < func.now() - IDEMPOTENCY_KEPT)
     with context.database.session() as session:
         session.execute(outworn)
         sessions.forget_ended(session)
+        audit.forget_before(session, timedelta(days=context.settings.audit_days))
 
 
 def mark_missing(context: Context) -> None:

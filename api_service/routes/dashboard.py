@@ -13,6 +13,8 @@ from werkzeug import Response as WerkzeugResponse
 from werkzeug.routing import BaseConverter
 from werkzeug.security import safe_join
 
+from api_service.blueprint import EVERYBODY, may_call
+
 blueprint = Blueprint("dashboard", __name__)
 
 # The name in app.config of the folder with the pages.
@@ -54,6 +56,7 @@ def _set_up(state: BlueprintSetupState) -> None:
 
 
 @blueprint.get("/assets/<path:name>")
+@may_call(EVERYBODY)
 def asset(name: str) -> Response:
     """A file with the hash of its content in its name, which may therefore be kept for good."""
     found = _file("assets", name, max_age=_YEAR) or abort(404)
@@ -63,6 +66,7 @@ def asset(name: str) -> Response:
 
 @blueprint.get("/")
 @blueprint.get("/<page:path>")
+@may_call(EVERYBODY)
 def page(path: str = "") -> WerkzeugResponse:
     """Another file of the build, else the dashboard's one page: it reads from the address what to show."""
     found = _file(path) or _file("index.html")

@@ -5,6 +5,8 @@ from pathlib import Path
 import swagger_ui_bundle
 from flask import Blueprint, Response, render_template, send_from_directory
 
+from api_service.blueprint import EVERYBODY, may_call
+
 blueprint = Blueprint("docs", __name__, template_folder="../templates")
 
 _ASSETS = {
@@ -17,6 +19,7 @@ _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' 
 
 
 @blueprint.get("/api/docs")
+@may_call(EVERYBODY)
 def page() -> Response:
     """The page; a token behind `#token=` is used for its requests and taken out of the address."""
     answer = Response(render_template("docs.html"))
@@ -25,6 +28,7 @@ def page() -> Response:
 
 
 @blueprint.get("/api/docs/<name>")
+@may_call(EVERYBODY)
 def asset(name: str) -> Response:
     """A file of the page."""
     return send_from_directory(_ASSETS.get(name, Path("/nonexistent")), name, max_age=3600)

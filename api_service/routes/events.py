@@ -9,6 +9,7 @@ from flask import Response, request
 from api_service.blueprint import Blueprint
 from api_service.live import Live, Message
 from api_service.parts import parts
+from shared.tables import Role
 
 blueprint = Blueprint("events", __name__, url_prefix="/api/events", description="Live events")
 
@@ -17,7 +18,7 @@ HEARTBEAT = 5
 LONGEST_STREAM = 3600
 
 
-@blueprint.get("")
+@blueprint.get("", role=Role.VIEWER)
 @blueprint.response(200, content_type="text/event-stream")
 def stream() -> Response:
     """Server-sent events: a snapshot, then every change; resumable by Last-Event-ID."""

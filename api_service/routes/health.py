@@ -4,7 +4,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from api_service.blueprint import Blueprint
+from api_service.blueprint import EVERYBODY, Blueprint
 from api_service.parts import parts
 from api_service.schemas.health import HealthSchema, ProbeSchema
 from shared import presence
@@ -15,17 +15,15 @@ from shared.version import VERSION
 blueprint = Blueprint("health", __name__, description="Health")
 
 
-@blueprint.get("/healthz")
+@blueprint.get("/healthz", role=EVERYBODY)
 @blueprint.response(200, ProbeSchema)
-@blueprint.doc(security=[])
 def alive() -> Any:
     """The process answers; asks nobody else."""
     return {"status": "ok"}
 
 
-@blueprint.get("/readyz")
+@blueprint.get("/readyz", role=EVERYBODY)
 @blueprint.response(200, ProbeSchema)
-@blueprint.doc(security=[])
 def ready() -> Any:
     """Postgres and Redis answer; otherwise 503."""
     here = parts()
@@ -34,9 +32,8 @@ def ready() -> Any:
     return {"status": "ok"}
 
 
-@blueprint.get("/api/health")
+@blueprint.get("/api/health", role=EVERYBODY)
 @blueprint.response(200, HealthSchema)
-@blueprint.doc(security=[])
 def health() -> Any:
     """How every part is; always 200, the body tells."""
     here = parts()

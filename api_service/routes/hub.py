@@ -14,7 +14,7 @@ from shared.errors import ValidationError
 from shared.hub import Hub
 from shared.hub_names import parse_repo
 from shared.hub_preview import RepoPreview, Variant
-from shared.tables import DownloadStatus, Model, ModelSource
+from shared.tables import DownloadStatus, Model, ModelSource, Role
 
 blueprint = Blueprint("hub", __name__, url_prefix="/api/hub", description="What the Hub has")
 
@@ -27,7 +27,7 @@ _STATUS = {
 _Registered = Mapping[str | None, tuple[int, DownloadStatus | None]]
 
 
-@blueprint.get("/resolve")
+@blueprint.get("/resolve", role=Role.VIEWER)
 @blueprint.arguments(ResolveQuery, location="query")
 @blueprint.response(200, RepoRefSchema)
 def resolve(query: dict[str, Any]) -> Any:
@@ -38,7 +38,7 @@ def resolve(query: dict[str, Any]) -> Any:
         raise ValidationError({"input": [str(error)]}) from None
 
 
-@blueprint.get("/repo")
+@blueprint.get("/repo", role=Role.VIEWER)
 @blueprint.arguments(RepoQuery, location="query")
 @blueprint.response(200, RepoPreviewSchema)
 def preview_repo(query: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from api_service import providers
 from api_service.blueprint import Blueprint
 from api_service.errors import usage_facts
 from api_service.pages import PAGINATION_HEADERS, page_of
-from api_service.parts import asked_by, parts
+from api_service.parts import asked_by, audited, parts
 from api_service.replies import announce, model_bodies, model_body, operation_bodies
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.models import (
@@ -24,9 +24,11 @@ from api_service.schemas.models import (
 )
 from api_service.schemas.operations import OperationSchema
 from shared import events, operations, registry
+from shared.audit import Action, changed_fields
 from shared.events import EventType
 from shared.operations import Requested
-from shared.tables import Model, ModelSource, ModelType
+from shared.registry import Limits
+from shared.tables import Model, ModelSource, ModelType, Role
 
 blueprint = Blueprint("models", __name__, url_prefix="/api/models", description="The register of models")
 
@@ -45,7 +47,7 @@ _COLUMNS = {
 }
 
 
-@blueprint.get("")
+@blueprint.get("", role=Role.VIEWER)
 @blueprint.arguments(ModelQuery, location="query")
 @blueprint.response(200, ModelSchema(many=True), headers=PAGINATION_HEADERS)
 def list_models(query: dict[str, Any]) -> Any:
@@ -60,7 +62,7 @@ def list_models(query: dict[str, Any]) -> Any:
         return model_bodies(session, models), {"X-Pagination": header}
 
 
-@blueprint.post("")
+@blueprint.post("", role=Role.ADMIN)
 @blueprint.arguments(ModelCreateSchema)
 @blueprint.response(201, ModelSchema)
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
@@ -68,7 +70,8 @@ def create_model(fields: dict[str, Any]) -> Any:
     """Register a model; a local one with `downloadNow` starts its download too."""
     here, operation = parts(), None
     with here.database.session() as session:
-        model = registry.register(session, fields, secrets=here.secrets, roots=here.settings.local_path_roots)
+        model = registry.register(session, fields, secrets=here.secrets, limits=Limits.of(here.settings))
+        audited(session, Action.MODEL_CREATED, model=model, **_told(fields))
         if fields.get("download_now") and not model.downloaded:
             operation, _created = operations.request_download(session, model.id, **asked_by())
     events.note_model(here.redis, EventType.MODEL_CREATED, model.id)
@@ -78,7 +81,7 @@ def create_model(fields: dict[str, Any]) -> Any:
     return body, {"Location": f"/api/models/{model.id}"}
 
 
-@blueprint.get("/<int:model_id>")
+@blueprint.get("/<int:model_id>", role=Role.VIEWER)
 @blueprint.response(200, ModelSchema)
 def get_model(model_id: int) -> Any:
     """One model; never a secret."""
@@ -86,7 +89,7 @@ def get_model(model_id: int) -> Any:
         return model_body(session, registry.get(session, model_id))
 
 
-@blueprint.patch("/<int:model_id>")
+@blueprint.patch("/<int:model_id>", role=Role.ADMIN)
 @blueprint.arguments(ModelPatchSchema(partial=True), required=False)
 @blueprint.response(200, ModelSchema)
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
@@ -95,8 +98,9 @@ def change_model(fields: dict[str, Any], model_id: int) -> Any:
     here, operation = parts(), None
     with here.database.session() as session:
         model = registry.change(
-            session, model_id, fields, secrets=here.secrets, roots=here.settings.local_path_roots
+            session, model_id, fields, secrets=here.secrets, limits=Limits.of(here.settings)
         )
+        audited(session, Action.MODEL_CHANGED, model=model, **_told(fields))
         if fields.get("download_now") and not model.downloaded:
             operation, _created = operations.request_download(session, model_id, **asked_by())
     events.note_model(here.redis, EventType.MODEL_UPDATED, model_id)
@@ -105,7 +109,7 @@ def change_model(fields: dict[str, Any], model_id: int) -> Any:
         return model_body(session, registry.get(session, model_id))
 
 
-@blueprint.delete("/<int:model_id>")
+@blueprint.delete("/<int:model_id>", role=Role.ADMIN)
 @blueprint.arguments(DeleteQuery, location="query")
 @blueprint.response(204)
 @blueprint.alt_response(202, schema=OperationSchema)
@@ -115,6 +119,7 @@ def delete_model(query: dict[str, Any], model_id: int) -> Any:
     here, operation, outcome = parts(), None, None
     with here.database.session() as session:
         model = registry.allow_delete(session, model_id, confirmed=query["confirm"])
+        audited(session, Action.MODEL_DELETED, model=model, delete_local_file=query["delete_local_file"])
         on_our_volume = model.type is ModelType.LOCAL and model.source is ModelSource.HUGGINGFACE
         if query["delete_local_file"] and on_our_volume:
             operation, outcome = operations.request_delete(session, model_id, **asked_by())
@@ -127,7 +132,7 @@ def delete_model(query: dict[str, Any], model_id: int) -> Any:
     return OperationSchema().dump(operation_bodies([operation])[0]), 202
 
 
-@blueprint.get("/<int:model_id>/usage")
+@blueprint.get("/<int:model_id>/usage", role=Role.VIEWER)
 @blueprint.response(200, UsageSchema)
 def get_usage(model_id: int) -> Any:
     """Can it be deleted, what would that free, who uses it."""
@@ -135,7 +140,7 @@ def get_usage(model_id: int) -> Any:
         return usage_facts(registry.usage(session, registry.get(session, model_id)))
 
 
-@blueprint.post("/test-connection")
+@blueprint.post("/test-connection", role=Role.ADMIN)
 @blueprint.arguments(TestConnectionSchema)
 @blueprint.response(200, TestConnectionResultSchema)
 def test_connection(fields: dict[str, Any]) -> Any:
@@ -146,6 +151,8 @@ def test_connection(fields: dict[str, Any]) -> Any:
     here = parts()
     with here.database.session() as session:
         target = providers.target(session, fields, secrets=here.secrets)
+        tested = registry.get(session, fields["model_id"]) if "model_id" in fields else None
+        audited(session, Action.CONNECTION_TESTED, model=tested, **_told(fields))
     result = providers.test_connection(target, here.door)  # outside a session: the provider may take its time
     if target.stored is not None:
         outcome = {name: result[name] for name in ("ok", "latency_ms", "error")}
@@ -156,6 +163,10 @@ def test_connection(fields: dict[str, Any]) -> Any:
         if is_kept:
             events.note_model(here.redis, EventType.MODEL_UPDATED, fields["model_id"])
     return result
+
+
+def _told(fields: dict[str, Any]) -> dict[str, Any]:
+    return changed_fields(fields, secret=registry.SECRET_FIELDS)
 
 
 def _filtered(query: dict[str, Any]) -> Select[Model]:

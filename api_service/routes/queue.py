@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api_service.blueprint import Blueprint
 from api_service.pages import PAGINATION_HEADERS, page_of
-from api_service.parts import asked_by, parts
+from api_service.parts import asked_by, audited, parts
 from api_service.replies import announce, announce_cancel, operation_bodies
 from api_service.schemas.downloads import (
     DownloadRequestSchema,
@@ -21,16 +21,18 @@ from api_service.schemas.downloads import (
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.operations import OperationSchema
 from shared import events, operations, queue, registry
+from shared.audit import Action, changed_fields
 from shared.errors import ModelAlreadyExists
 from shared.events import EventType
 from shared.operations import Requested
 from shared.queue import Section
-from shared.tables import Model, ModelType, Operation
+from shared.registry import Limits
+from shared.tables import Model, ModelType, Operation, Role
 
 blueprint = Blueprint("queue", __name__, url_prefix="/api/downloads", description="The download queue")
 
 
-@blueprint.get("")
+@blueprint.get("", role=Role.VIEWER)
 @blueprint.arguments(DownloadsQuery, location="query")
 @blueprint.response(200, QueueItemSchema(many=True), headers=PAGINATION_HEADERS)
 def list_downloads(query: dict[str, Any]) -> Any:
@@ -43,7 +45,7 @@ def list_downloads(query: dict[str, Any]) -> Any:
         return _items(session, found), {"X-Pagination": header}
 
 
-@blueprint.get("/queue")
+@blueprint.get("/queue", role=Role.VIEWER)
 @blueprint.response(200, QueueSchema)
 def get_queue() -> Any:
     """What runs, waits, is paused or failed, and what finished within a day."""
@@ -57,7 +59,7 @@ def get_queue() -> Any:
     return body
 
 
-@blueprint.post("")
+@blueprint.post("", role=Role.OPERATOR)
 @blueprint.arguments(DownloadRequestSchema)
 @blueprint.response(202, OperationSchema)
 @blueprint.alt_response(200, schema=OperationSchema, success=True)
@@ -67,13 +69,13 @@ def ask(fields: dict[str, Any]) -> Any:
     here = parts()
     with here.database.session() as session:
         model_id, is_new = _model_id(session, fields)
-        operation, outcome = operations.request_download(session, model_id, **asked_by())
+        operation, outcome = _request(session, model_id)
     if is_new:
         events.note_model(here.redis, EventType.MODEL_CREATED, model_id)
     return _asked(operation, outcome)
 
 
-@blueprint.post("/<uuid:operation_id>/retry")
+@blueprint.post("/<uuid:operation_id>/retry", role=Role.OPERATOR)
 @blueprint.response(202, OperationSchema)
 @blueprint.alt_response(200, schema=OperationSchema, success=True)
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
@@ -81,19 +83,29 @@ def retry(operation_id: uuid.UUID) -> Any:
     """Ask again for what failed or was canceled: a new operation, which goes on from the bytes kept."""
     with parts().database.session() as session:
         model_id = queue.get(session, operation_id).model_id
-        operation, outcome = operations.request_download(session, model_id, **asked_by())
+        operation, outcome = _request(session, model_id)
     return _asked(operation, outcome)
 
 
-@blueprint.delete("/<uuid:operation_id>")
+@blueprint.delete("/<uuid:operation_id>", role=Role.OPERATOR)
 @blueprint.response(204)
 def clear(operation_id: uuid.UUID) -> Any:
     """Cancel what has not ended, and clear it from the queue view; the history keeps it."""
     with parts().database.session() as session:
         canceled = queue.dismiss(session, operation_id)
+        action = Action.DOWNLOAD_CANCELED if canceled else Action.DOWNLOAD_CLEARED
+        model = session.get(Model, queue.get(session, operation_id).model_id)
+        audited(session, action, model=model, operation=str(operation_id))
     if canceled is not None:
         announce_cancel(canceled)
     return Response(status=204)
+
+
+def _request(session: Session, model_id: int) -> tuple[Operation, Requested]:
+    operation, outcome = operations.request_download(session, model_id, **asked_by())
+    if outcome is Requested.CREATED:
+        audited(session, Action.DOWNLOAD_REQUESTED, model=registry.get(session, model_id))
+    return operation, outcome
 
 
 def _asked(operation: Operation, outcome: Requested) -> Any:
@@ -117,7 +129,11 @@ def _model_id(session: Session, fields: dict[str, Any], *, tries: int = 3) -> tu
         "model_file": file,
     }
     try:
-        return registry.register(session, wanted, secrets=parts().secrets, roots=()).id, True
+        model = registry.register(
+            session, wanted, secrets=parts().secrets, limits=Limits.of(parts().settings)
+        )
+        audited(session, Action.MODEL_CREATED, model=model, **changed_fields(fields, secret=frozenset()))
+        return model.id, True
     except ModelAlreadyExists:
         # Somebody has taken the name or asked for the same file in this very moment: look again.
         if tries == 1:

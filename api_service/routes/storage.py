@@ -8,12 +8,12 @@ from api_service.parts import parts
 from api_service.replies import operation_bodies
 from api_service.schemas.storage import StorageSchema
 from shared import queue, storage
-from shared.tables import UNFINISHED, Operation, Volume
+from shared.tables import UNFINISHED, Operation, Role, Volume
 
 blueprint = Blueprint("storage", __name__, url_prefix="/api/storage", description="The volume")
 
 
-@blueprint.get("")
+@blueprint.get("", role=Role.VIEWER)
 @blueprint.response(200, StorageSchema)
 def get_storage() -> Any:
     """How full the volume is, and how full it will be once the queue has arrived."""

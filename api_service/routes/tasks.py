@@ -11,12 +11,12 @@ from api_service.parts import parts
 from api_service.replies import operation_bodies
 from api_service.schemas.operations import OperationQuery, OperationSchema
 from shared import operations
-from shared.tables import Operation
+from shared.tables import Operation, Role
 
 blueprint = Blueprint("tasks", __name__, url_prefix="/api", description="Operations")
 
 
-@blueprint.get("/tasks/<uuid:operation_id>")
+@blueprint.get("/tasks/<uuid:operation_id>", role=Role.VIEWER)
 @blueprint.response(200, OperationSchema)
 def get_task(operation_id: uuid.UUID) -> Any:
     """The progress of one operation, in its own words."""
@@ -25,7 +25,7 @@ def get_task(operation_id: uuid.UUID) -> Any:
     return operation_bodies([operation])[0]
 
 
-@blueprint.get("/operations")
+@blueprint.get("/operations", role=Role.VIEWER)
 @blueprint.arguments(OperationQuery, location="query")
 @blueprint.response(200, OperationSchema(many=True), headers=PAGINATION_HEADERS)
 def list_operations(query: dict[str, Any]) -> Any:

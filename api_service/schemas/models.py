@@ -86,9 +86,17 @@ class HubFields(BaseSchema):
         for name, value in (("revision", found.revision), ("model_file", found.filename)):
             if value is not None and data.setdefault(name, value) != value:
                 raise ValidationError(f"The repository's link says `{value}`.", self._outside(name))
-        if found.filename:
-            inside_repository(found.filename)
+            if value is not None:
+                self._check_of_link(name, value)
         return data | {"hf_repo": found.repo}
+
+    def _check_of_link(self, name: str, value: str) -> None:
+        """What a link says must be what the field itself takes."""
+        try:
+            for check in self.fields[name].validators:
+                check(value)
+        except ValidationError as error:
+            raise ValidationError(error.messages, self._outside("hf_repo")) from None
 
     def _outside(self, name: str) -> str:
         return str(self.fields[name].data_key)
@@ -226,6 +234,11 @@ class ModelSchema(ReplySchema):
     local_path = fields.String(allow_none=True)
     file_size_bytes = fields.Integer(allow_none=True)
     checksum = fields.String(allow_none=True)
+    unsafe_files = fields.List(
+        fields.String(),
+        allow_none=True,
+        metadata={"description": "Files that may run code when they are loaded; null: not known yet."},
+    )
     error = fields.Nested(FailureSchema, allow_none=True)
     active_operation = fields.Nested(OperationSchema, allow_none=True)
     metadata = fields.Nested(ModelFactsSchema, allow_none=True)

@@ -1,10 +1,10 @@
 from typing import Any
 
-from tests.faults.report import table, together
+from tests.faults.report import SUMS, table, together
 
 
 def _row(fault: str, sentence: str, **numbers: Any) -> dict[str, Any]:
-    none = dict.fromkeys(("injected", "operations", "bytes_served", "bytes_files", "violations", "seconds"), 0)
+    none: dict[str, Any] = dict.fromkeys(SUMS, 0)
     return none | {"fault": fault, "sentence": sentence} | numbers
 
 

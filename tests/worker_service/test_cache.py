@@ -102,3 +102,13 @@ def test_a_file_is_found_by_branch_and_by_commit(tmp_path: Path) -> None:
     assert cache.find_file(tmp_path, REPO, "main", "a") == cache.find_file(tmp_path, REPO, ONE, "a")
     assert cache.find_file(tmp_path, REPO, "main", "missing") is None
     assert cache.find_file(tmp_path, "org/other", "main", "a") is None
+
+
+def test_a_file_that_a_link_takes_out_of_the_cache_is_not_found(tmp_path: Path) -> None:
+    root = tmp_path / "cache"
+    _publish(root, ONE, "a", ref="main")
+    (tmp_path / "secret").write_bytes(b"x")
+    planted = root / "models--org--name" / "snapshots" / ONE / "planted"
+    planted.symlink_to(tmp_path / "secret")
+    assert cache.find_file(root, REPO, "main", "planted") is None
+    assert cache.find_file(root, REPO, "main", "a") is not None

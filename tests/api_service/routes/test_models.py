@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,8 @@ def test_a_refused_secret_is_not_repeated_in_the_answer(api: Api) -> None:
     ("body", "status", "code"),
     [
         (b"{", 400, "MALFORMED_JSON"),
+        (b"[" * 200_000, 400, "MALFORMED_JSON"),
+        (b'{"name": ' + b"9" * 5000 + b"}", 400, "MALFORMED_JSON"),
         (b"[1]", 422, "VALIDATION_ERROR"),
         (b"x" * (1 << 20 | 1), 413, "BODY_TOO_LARGE"),
     ],
@@ -181,6 +184,20 @@ def test_a_refused_secret_is_not_repeated_in_the_answer(api: Api) -> None:
 def test_a_body_that_is_no_object_is_refused(api: Api, body: bytes, status: int, code: str) -> None:
     refused = api.call("POST", "/api/models", data=body, content_type="application/json")
     assert (refused.status_code, refused.json["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://huggingface.co/a/b/blob/main/c%C2%85d.gguf",
+        "https://huggingface.co/a/b/tree/c%C2%85d",
+        f"https://huggingface.co/a/b/blob/main/{'/'.join(['x' * 200] * 6)}",
+    ],
+    ids=["control character", "revision", "too long"],
+)
+def test_a_link_says_no_more_than_the_fields_themselves_may(api: Api, link: str) -> None:
+    refused = api.post("/api/models", {"type": "local", "name": "Linked", "hfRepo": link})
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["hfRepo"])
 
 
 def test_names_are_unique(api: Api) -> None:
@@ -328,6 +345,26 @@ def test_a_body_is_json_whatever_its_header_says(api: Api, content_type: str | N
     assert (
         api.call("PATCH", path, data=b"name=New", content_type=content_type).json["code"] == "MALFORMED_JSON"
     )
+
+
+def test_names_of_local_files_need_not_be_text(api: Api, settings: Settings) -> None:
+    folder = Path(settings.local_path_roots[0]) / "mine"
+    folder.mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.bin")).write_bytes(b"x")
+    made = api.post(
+        "/api/models", {"type": "local", "name": "Mine", "source": "path", "localPath": str(folder)}
+    )
+    assert (made.status_code, made.json["unsafeFiles"]) == (201, ["\ufffd.bin"])
+
+
+def test_a_local_path_is_a_file_or_a_folder_with_a_name_that_is_text(api: Api, settings: Settings) -> None:
+    root = Path(settings.local_path_roots[0])
+    Path(os.fsdecode(os.fsencode(root) + b"/\xff")).mkdir(parents=True)
+    (root / "link").symlink_to(os.fsdecode(b"\xff"))
+    os.mkfifo(root / "pipe")
+    for name in ("link", "pipe"):
+        body = {"type": "local", "name": "Mine", "source": "path", "localPath": str(root / name)}
+        assert api.post("/api/models", body).json["code"] == "INVALID_LOCAL_PATH"
 
 
 def test_a_local_path_is_downloaded_at_once_and_never_deleted(api: Api, settings: Settings) -> None:

@@ -1,0 +1,75 @@
+"""The rules about API tokens: made for one purpose, shown once, kept as a hash, ended at will."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from shared.callers import Caller, by_token, fingerprint
+from shared.errors import RoleNotCovered, TokenNotFound, ValidationError
+from shared.tables import ApiToken, Role
+
+PREFIX = "wb_"
+# Characters that are shown again later: `wb_` and four of 43, which leaves 232 bits unknown.
+SHOWN = len(PREFIX) + 4
+# `last_used_at` is as exact as this: a token that is used 100 times a second must not write as often.
+USE_NOTED = timedelta(minutes=1)
+
+
+def create(
+    session: Session, *, by: Caller, name: str, role: Role, expires_at: datetime | None
+) -> tuple[ApiToken, str]:
+    """Make a token that belongs to the caller; the row, and the token itself, which nobody can show again.
+
+    Raises RoleNotCovered where it would do more than its maker, ValidationError where it has ended already.
+    """
+    if not by.role.covers(role):
+        raise RoleNotCovered(f"A token of the role {role} would do more than its maker, who is {by.role}.")
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise ValidationError({"expires_at": ["Must lie in the future."]})
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken(
+        name=name,
+        token_hash=fingerprint(secret),
+        prefix=secret[:SHOWN],
+        role=role,
+        user_id=by.user_id,
+        expires_at=expires_at,
+    )
+    session.add(token)
+    session.flush()
+    session.refresh(token)
+    return token, secret
+
+
+def seen_by(session: Session, caller: Caller) -> Sequence[ApiToken]:
+    """The caller's own tokens, the newest first; an admin sees those of everybody."""
+    wanted = select(ApiToken).order_by(ApiToken.created_at.desc(), ApiToken.id.desc())
+    if not caller.role.covers(Role.ADMIN):
+        wanted = wanted.where(ApiToken.user_id.is_not_distinct_from(caller.user_id))
+        if caller.user_id is None:
+            return []
+    return session.scalars(wanted).all()
+
+
+def revoke(session: Session, token_id: int, *, by: Caller) -> ApiToken:
+    """End a token, and the sessions opened with it. Raises TokenNotFound, also for others' tokens."""
+    token = session.get(ApiToken, token_id)
+    is_own = token is not None and by.user_id is not None and token.user_id == by.user_id
+    if token is None or not (is_own or by.role.covers(Role.ADMIN)):
+        raise TokenNotFound()
+    session.execute(delete(ApiToken).where(ApiToken.id == token_id))
+    return token
+
+
+def recognize(session: Session, given: str) -> tuple[ApiToken, Caller] | None:
+    """The token and whom it stands for, noting that it was used; None: no such token, or it has ended."""
+    found = by_token(session, given) if given.startswith(PREFIX) else None
+    if found is None:
+        return None
+    token = found[0]
+    if token.last_used_at is None or token.last_used_at < datetime.now(UTC) - USE_NOTED:
+        session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=func.now()))
+    return found

@@ -1,0 +1,154 @@
+"""`make guards`: take each guard away in turn, in a copy, and see that the test named for it fails.
+
+A guard that nobody would miss is none. The tests pass with all guards in place: `make test` runs them.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+# What it guards · file · the line as it stands · the line without it · the test that must miss it.
+GUARDS = [
+    (
+        "an attempt that lost its operation writes nothing (the fence)",
+        "shared/attempts.py",
+        "        Operation.attempt == attempt,\n",
+        "",
+        "tests/shared/test_attempts.py::test_a_worker_that_lost_its_operation_changes_nothing",
+    ),
+    (
+        "wrong bytes are never published (the checksum)",
+        "worker_service/transfer/verify.py",
+        "    return digest.hexdigest() == oid\n",
+        "    return True\n",
+        "tests/worker_service/transfer/test_faults.py::test_bytes_that_are_always_wrong_are_never_published",
+    ),
+    (
+        "a model has one claim (NX)",
+        "shared/claims.py",
+        "nx=True, ",
+        "",
+        "tests/shared/test_claims.py::test_a_model_is_claimed_once",
+    ),
+    (
+        "a delete follows no planted link (the real path)",
+        "worker_service/cache.py",
+        "    return all(_is_real_folder(step) for step in steps)\n",
+        "    return True\n",
+        "tests/worker_service/test_cache.py::test_a_planted_link_leads_nowhere",
+    ),
+    (
+        "nothing outside the cache is taken for a file of it",
+        "worker_service/cache.py",
+        "    inside = path.resolve().is_relative_to(cache_dir.resolve())\n",
+        "    inside = True\n",
+        "tests/worker_service/test_cache.py::test_a_file_that_a_link_takes_out_of_the_cache_is_not_found",
+    ),
+    (
+        "a local path stays inside its roots",
+        "shared/local_paths.py",
+        "    if not any(real.is_relative_to(Path(root).resolve()) for root in roots):\n",
+        "    if False:\n",
+        "tests/api_service/routes/test_models.py::test_a_local_path_outside_the_roots_is_refused",
+    ),
+    (
+        "a role does what it may and no more",
+        "api_service/auth.py",
+        "        if not caller.role.covers(needed):\n",
+        "        if False:\n",
+        "tests/api_service/test_auth.py::test_every_route_wants_the_role_that_it_names",
+    ),
+    (
+        "a session's write carries its CSRF token",
+        "api_service/auth.py",
+        "not callers.same(shown, sessions.csrf_token(cookie))",
+        "False",
+        "tests/api_service/routes/test_auth.py::test_a_session_writes_only_with_its_csrf_token",
+    ),
+    (
+        "a session ends",
+        "shared/callers.py",
+        "            SignInSession.expires_at > func.now(),\n",
+        "",
+        "tests/api_service/routes/test_auth.py::test_a_session_ends_by_itself",
+    ),
+    (
+        "who is locked does nothing more",
+        "shared/callers.py",
+        " & func.coalesce(User.is_active, True)",
+        "",
+        "tests/api_service/routes/test_tokens.py::test_a_token_may_no_more_than_its_owner_and_ends_with_them",
+    ),
+    (
+        "nobody makes a token that may more than they may",
+        "shared/api_tokens.py",
+        "    if not by.role.covers(role):\n",
+        "    if False:\n",
+        "tests/api_service/routes/test_tokens.py::test_nobody_makes_a_token_that_may_more_than_they_may",
+    ),
+    (
+        "no private network is dialled",
+        "shared/outbound.py",
+        '            raise AddressRefused(f"{host} is in a private network.")\n',
+        "            pass\n",
+        "tests/shared/test_outbound.py::test_one_private_answer_speaks_against_the_name",
+    ),
+    (
+        "a stored key goes to its stored address only",
+        "api_service/providers.py",
+        'given |= {"key_withheld": True} if moved else {',
+        "given |= {",
+        "tests/api_service/test_providers.py::test_the_stored_key_is_never_sent_to_another_address",
+    ),
+    (
+        "a secret belongs to its model and field",
+        "shared/secrets.py",
+        "        if (found_id, found_field) != (model_id, field):\n",
+        "        if False:\n",
+        "tests/shared/test_secrets.py::test_a_secret_copied_to_another_model_or_field_does_not_decrypt",
+    ),
+    (
+        "after sign-in nobody is sent to another site",
+        "api_service/routes/auth.py",
+        '    return path if is_ours else "/"\n',
+        "    return path\n",
+        "tests/api_service/test_single_sign_on.py::test_after_sign_in_nobody_is_sent_to_another_site",
+    ),
+]
+
+
+def main() -> None:
+    """The command; arguments choose guards by a part of their file's name."""
+    chosen = [guard for guard in GUARDS if not sys.argv[1:] or any(part in guard[1] for part in sys.argv[1:])]
+    missed = [guard[0] for guard in chosen if not _is_missed(*guard)]
+    print(f"\n{len(chosen)} guards taken away in turn, {len(chosen) - len(missed)} missed by their test.")
+    for what in missed:
+        print(f"NOBODY MISSED: {what}")
+    sys.exit(bool(missed))
+
+
+def _is_missed(what: str, file: str, line: str, without: str, test: str) -> bool:
+    """Whether the test fails in a copy without the guard. Raises SystemExit where the line isn't there."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "tree"
+        copy.mkdir()
+        for name in ("api_service", "worker_service", "shared", "migrations", "deploy", "tests"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        text = (copy / file).read_text()
+        if text.count(line) != 1:
+            sys.exit(f"{file} has {text.count(line)} lines for: {what}")
+        (copy / file).write_text(text.replace(line, without))
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test]
+        ended = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    # 1: tests have failed; anything else (no such test, a broken import) shows nothing.
+    print(f"{'missed' if ended.returncode == 1 else 'NOT missed'}: {what}")
+    return ended.returncode == 1
+
+
+if __name__ == "__main__":
+    main()
