@@ -98,6 +98,6 @@ def _store(session: Session, key: str, answer: Response, secrets: SecretBox) -> 
 
 
 def _fingerprint() -> str:
-    # Not `full_path`, which wants the query to be UTF-8.
+    # The query as bytes: what is no text would be the same replacement character each time.
     parts = (request.method.encode(), request.path.encode(), request.query_string, request.get_data())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

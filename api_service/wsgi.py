@@ -1,6 +1,7 @@
 """`gunicorn api_service.wsgi:app`."""
 
 import sys
+from typing import Never
 
 import structlog
 from sqlalchemy.exc import ProgrammingError
@@ -11,16 +12,26 @@ from shared.errors import ServiceUnavailable
 from shared.rotation import check_keys
 from shared.settings import Settings, SettingsError
 
+# What gunicorn takes for “starting again would not help”: it ends with its workers. (1 means try again.)
+_BOOT_ERROR = 3
+
+
+def _refuse(error: SettingsError) -> Never:
+    print(f"The API can't start:\n{error}", file=sys.stderr, flush=True)
+    sys.exit(_BOOT_ERROR)
+
+
 try:
     _settings = Settings.from_env(needs=NEEDS)
 except SettingsError as error:
-    sys.exit(f"The API can't start:\n{error}")
+    _refuse(error)
 log.set_up(_settings, "api")
 app = create_app(_settings)
+_parts = app.extensions["weighbridge"]
 try:
-    check_keys(app.extensions["weighbridge"].database, app.extensions["weighbridge"].secrets)
+    check_keys(_parts.database, _parts.secrets)
 except SettingsError as error:
-    sys.exit(f"The API can't start:\n{error}")
+    _refuse(error)
 except (ServiceUnavailable, ProgrammingError) as error:
     # The app says so with each answer, and goes on when the database is there, with its tables.
     structlog.get_logger(__name__).warning("secret keys not tried", error=type(error).__name__)

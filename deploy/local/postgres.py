@@ -64,13 +64,18 @@ class EmbeddedPostgres(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """postgresql:// by the socket; the superuser, without a password. Only after start()."""
+        """postgresql:// by the socket; the superuser, without a password. After start() or find()."""
         return self._url_of(_NAME)
 
     @property
     def is_new(self) -> bool:
         """Whether start() will have to make the database first."""
         return not (self.folder / "PG_VERSION").exists()
+
+    def find(self) -> None:
+        """Know the `url` of a server that another process has started, or will."""
+        self._account = account_for(self.folder)
+        self._socket_folder = socket_folder(self.data_dir, "pg", self._account)
 
     def _start(self) -> None:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

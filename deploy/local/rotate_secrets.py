@@ -16,8 +16,9 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"The secrets can't be rotated:\n{error}")
     if settings.database_url is None:
-        url = EmbeddedPostgres(settings.data_dir.expanduser().absolute()).url
-        settings = settings.model_copy(update={"database_url": SecretStr(url)})
+        postgres = EmbeddedPostgres(settings.data_dir.expanduser().absolute())
+        postgres.find()
+        settings = settings.model_copy(update={"database_url": SecretStr(postgres.url)})
     rotation.main(settings)
 
 

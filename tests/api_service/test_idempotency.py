@@ -1,11 +1,14 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import BytesIO
 
 from sqlalchemy import func, update
+from werkzeug.test import EnvironBuilder
 
 from shared.database import Database
 from shared.tables import IdempotencyKey
-from tests.conftest import HOSTED, LOCAL, Api
+from tests.conftest import ADMIN_TOKEN, HOSTED, LOCAL, Api
 
 
 def test_the_same_key_and_body_get_the_first_answer_again(api: Api) -> None:
@@ -63,6 +66,18 @@ def test_twins_at_the_same_moment_register_one_model(api: Api) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(post, range(8))) == {201}
     assert len(api.get("/api/models").json) == 1
+
+
+def test_a_query_that_is_no_text_is_part_of_the_request(api: Api) -> None:
+    environ = EnvironBuilder(path="/api/models", method="POST").get_environ()
+    environ |= {"HTTP_AUTHORIZATION": f"Bearer {ADMIN_TOKEN}", "HTTP_IDEMPOTENCY_KEY": "order-7"}
+    body = json.dumps(HOSTED).encode()
+    environ |= {"CONTENT_LENGTH": str(len(body))}
+    answers = [
+        api.client.open(environ | {"QUERY_STRING": query, "wsgi.input": BytesIO(body)})
+        for query in ("\xff", "\xff", "\xfe")
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201, 409]
 
 
 def test_a_key_of_a_strange_form_is_refused(api: Api) -> None:

@@ -21,6 +21,7 @@ from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import CannotStart, is_running
 from deploy.local.sockets import socket_folder
 from deploy.local.valkey import EmbeddedValkey
+from tests.conftest import Servers
 
 
 @pytest.fixture
@@ -46,6 +47,13 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
+
+
+def test_another_process_finds_the_address_of_a_running_postgres(servers: Servers) -> None:
+    other = EmbeddedPostgres(servers.postgres.data_dir)
+    other.find()
+    assert other.url == servers.postgres.url
+    assert ask(other.url, "SELECT 1") == 1
 
 
 def test_postgres_answers_and_leaves_no_process_and_no_socket(tmp_path: Path) -> None:
