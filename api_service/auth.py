@@ -8,7 +8,7 @@ from flask import Flask, Response, g, request
 from api_service.blueprint import EVERYBODY
 from api_service.browsers import is_preflight
 from api_service.errors import Forbidden, Unauthenticated
-from api_service.parts import audited
+from api_service.parts import audited, parts
 from shared import api_tokens, callers, sessions
 from shared.audit import Action
 from shared.callers import Caller
@@ -38,8 +38,7 @@ def register(app: Flask, settings: Settings, database: Database) -> None:
         needed = role_of(app, request.endpoint) if request.endpoint else Role.VIEWER
         if needed is EVERYBODY or (settings.cors_origins and is_preflight()):
             return
-        by_bearer = "Authorization" in request.headers
-        caller = _by_bearer(database, token) if by_bearer else _by_session(database, token)
+        caller = recognized()
         if caller is None:
             raise Unauthenticated()
         g.caller = caller
@@ -52,6 +51,13 @@ def register(app: Flask, settings: Settings, database: Database) -> None:
         if request.path.startswith("/api/"):
             answer.headers.setdefault("Cache-Control", "no-store")
         return answer
+
+
+def recognized() -> Caller | None:
+    """Whom the token or session of this request stands for now; None: nobody. Raises Forbidden."""
+    here = parts()
+    look = _by_bearer if "Authorization" in request.headers else _by_session
+    return look(here.database, admin_token(here.settings))
 
 
 def role_of(app: Flask, endpoint: str) -> Role | None:

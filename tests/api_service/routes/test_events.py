@@ -224,3 +224,19 @@ def test_a_note_of_an_operation_that_is_gone_stops_nothing(api: Api, redis: Any,
 
 def test_events_want_a_caller(api: Api) -> None:
     assert api.get("/api/events", token=None).status_code == 401
+
+
+def test_a_stream_ends_with_the_token_that_it_was_opened_with(
+    api: Api, watch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(route, "LOOK_AGAIN", 0.05)
+    made = api.post("/api/tokens", {"name": "page", "role": "viewer"}).json
+    stream, other = watch(Authorization=f"Bearer {made['token']}"), watch()
+    for each in (stream, other):
+        each.until("snapshot")
+    api.delete(f"/api/tokens/{made['id']}")
+    with pytest.raises(StopIteration):
+        stream.until("model.created")
+    api.post("/api/models", LOCAL)
+    assert other.until("model.created")[0]["name"] == LOCAL["name"]
