@@ -23,8 +23,12 @@ def create(
 ) -> tuple[ApiToken, str]:
     """Make a token that belongs to the caller; the row, and the token itself, which nobody can show again.
 
-    Raises RoleNotCovered where it would do more than its maker, ValidationError where it has ended already.
+    Raises RoleNotCovered where it would do more than its maker or a token asks, ValidationError where it has
+    ended already.
     """
+    if by.token is not None and not by.role.covers(Role.ADMIN):
+        # Else whoever has found one that ends tomorrow would make one that never ends.
+        raise RoleNotCovered("A token makes no other tokens.", remedy="Sign in as a user to make one.")
     if not by.role.covers(role):
         raise RoleNotCovered(f"A token of the role {role} would do more than its maker, who is {by.role}.")
     if expires_at is not None and expires_at <= datetime.now(UTC):

@@ -4,7 +4,7 @@ import { QueryClient, QueryClientProvider, useQuery } from '@tanstack/react-quer
 import { Suspense, useEffect, useState } from 'react'
 import { Redirect, Route, Switch, useLocation } from 'wouter'
 import { forget, meQuery } from './api/auth'
-import { asProblem, Problem, whenSignedOut } from './api/client'
+import { asProblem, Problem, whenForbidden, whenSignedOut } from './api/client'
 import { Alone } from './shell/alone'
 import { lazily } from './lib/lazily'
 import { Boundary } from './shell/boundary'
@@ -34,7 +34,10 @@ export function newQueryClient(): QueryClient {
 
 export function App() {
   const [queries] = useState(newQueryClient)
-  useEffect(() => whenSignedOut(() => forget(queries)), [queries])
+  useEffect(() => {
+    whenSignedOut(() => forget(queries))
+    whenForbidden(() => void queries.invalidateQueries({ queryKey: meQuery.queryKey }))
+  }, [queries])
   return (
     <CSPProvider disableStyleElements>
       <QueryClientProvider client={queries}>
@@ -50,7 +53,8 @@ export function App() {
 function Gate() {
   const me = useQuery(meQuery)
   const [path] = useLocation()
-  if (me.isError)
+  // Once it is known who is signed in, the connection line tells of an API that is away.
+  if (me.isLoadingError)
     return (
       <Alone>
         <Failed

@@ -2,12 +2,26 @@
 import { QueryClientProvider } from '@tanstack/react-query'
 import { render } from '@testing-library/react'
 import type { ReactNode } from 'react'
+import { type Me, meQuery } from '../src/api/auth'
 import type { Operation } from '../src/api/downloads'
 import type { Health } from '../src/api/health'
 import type { Model } from '../src/api/models'
 import { newQueryClient } from '../src/app'
 import { Toasts } from '../src/ui/toasts'
 import { Tooltips } from '../src/ui/tooltip'
+
+/** Somebody who is signed in, an administrator; say what differs. */
+export function aMe(differs: Partial<Me> = {}): Me {
+  return {
+    name: 'admin',
+    role: 'admin',
+    via: 'session',
+    hasPassword: false,
+    csrfToken: 'c',
+    expiresAt: null,
+    ...differs,
+  }
+}
 
 /** A local model; say what differs. */
 export function aModel(differs: Partial<Model> = {}): Model {
@@ -40,6 +54,7 @@ export function aModel(differs: Partial<Model> = {}): Model {
     localPath: null,
     fileSizeBytes: null,
     checksum: null,
+    unsafeFiles: null,
     error: null,
     activeOperation: null,
     metadata: null,
@@ -108,9 +123,10 @@ export function aDownload(differs: Partial<Operation> = {}): Operation {
   }
 }
 
-/** Render with everything that the app puts around a component. */
-export function renderPage(content: ReactNode) {
+/** Render with everything that the app puts around a component, for somebody of a role; null: not known yet. */
+export function renderPage(content: ReactNode, role: Me['role'] | null = 'admin') {
   const queries = newQueryClient()
+  if (role) queries.setQueryData(meQuery.queryKey, aMe({ role }))
   queries.setDefaultOptions({ queries: { ...queries.getDefaultOptions().queries, retry: false } })
   const page = render(
     <QueryClientProvider client={queries}>

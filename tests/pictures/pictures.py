@@ -84,7 +84,8 @@ def test_its_menus_and_views(models: dict[str, Any], page_of: Callable[..., Page
     take(page, "repositories-dark")
 
 
-def test_the_overlays(models: dict[str, Any], page_of: Callable[..., Page]) -> None:
+def test_the_overlays(stack: Stack, models: dict[str, Any], page_of: Callable[..., Page]) -> None:
+    _invite(stack)
     done, busy = models["Qwen3 0.6B"]["id"], models["Qwen3 4B"]["id"]
     for name, screen, theme, address in (
         ("queue-light", DESK, "light", "/models?panel=queue"),
@@ -94,12 +95,27 @@ def test_the_overlays(models: dict[str, Any], page_of: Callable[..., Page]) -> N
         ("delete-light", DESK, "light", f"/models?delete={done}"),
         ("delete-phone-light", PHONE, "light", f"/models?delete={done}"),
         ("settings-light", DESK, "light", "/settings"),
+        ("audit-dark", DESK, "dark", "/settings/audit"),
     ):
         page = page_of(screen, theme)
         page.goto(address)
         # Long enough for a line of speeds to be drawn.
         page.wait_for_timeout(8000 if "queue" in name else 800)
         take(page, name)
+        if name == "settings-light":
+            page.get_by_role("heading", name="Users").scroll_into_view_if_needed()
+            page.mouse.wheel(0, 500)
+            take(page, "settings-people-light")
+
+
+def _invite(stack: Stack) -> None:
+    """A team: people of each role, and what their machines call with."""
+    for name, role in (("grace", "admin"), ("ada", "operator"), ("linus", "viewer")):
+        entry = {"name": name, "password": "correct horse battery"}
+        stack.call("POST", "/api/users", entry | {"role": role})
+        stack.call("POST", "/api/auth/login", entry)
+    for name, role in (("inference gateway", "viewer"), ("nightly evaluation", "operator")):
+        stack.call("POST", "/api/tokens", {"name": name, "role": role})
 
 
 def test_new_and_edit(stack: Stack, models: dict[str, Any], page_of: Callable[..., Page]) -> None:

@@ -1,5 +1,6 @@
 /** The one door to the HTTP API: typed by its own document, refusals become Problems, writes carry the CSRF token. */
 import createClient, { type Middleware } from 'openapi-fetch'
+import { plural } from '../lib/format'
 import type { components, paths } from './schema'
 
 export type Schemas = components['schemas']
@@ -50,6 +51,7 @@ export function asProblem(error: unknown): Problem {
 
 let csrfToken: string | null = null
 let onSignedOut: () => void = () => {}
+let onForbidden: () => void = () => {}
 
 /** Set after sign-in and by /api/auth/me; lives in memory only. */
 export function setCsrfToken(token: string | null): void {
@@ -59,6 +61,11 @@ export function setCsrfToken(token: string | null): void {
 /** Called when the API says that nobody is signed in any more. */
 export function whenSignedOut(handler: () => void): void {
   onSignedOut = handler
+}
+
+/** Called when the API refuses what the page has offered: the role may have changed meanwhile. */
+export function whenForbidden(handler: () => void): void {
+  onForbidden = handler
 }
 
 const session: Middleware = {
@@ -90,17 +97,28 @@ export async function body<T>(asked: Promise<Answer<T>>): Promise<T> {
 export async function answered<T>(asked: Promise<Answer<T>>): Promise<Answer<T>> {
   const answer = await asked
   if (answer.response.ok) return answer
-  if (answer.response.status === 401) onSignedOut()
-  throw problemOf(answer.response, answer.error)
+  const problem = problemOf(answer.response, answer.error)
+  if (problem.status === 401) onSignedOut()
+  if (problem.code === 'FORBIDDEN') onForbidden()
+  throw problem
 }
 
 /** The Problem of a refused response whose body was read already. */
 export function problemOf(response: Response, content: unknown): Problem {
   const after = Number(response.headers.get('Retry-After'))
+  const retryAfter = Number.isFinite(after) && after > 0 ? after : null
   const known = typeof content === 'object' && content !== null ? (content as ProblemBody) : {}
+  const title = `The server answered ${response.status} ${response.statusText}`.trim()
   return new Problem(
     response.status,
-    { title: `The server answered ${response.status} ${response.statusText}`.trim(), ...known },
-    Number.isFinite(after) && after > 0 ? after : null,
+    { title, ...known, ...(known.code === LIMITED && waiting(retryAfter)) },
+    retryAfter,
   )
 }
+
+const LIMITED = 'RATE_LIMITED'
+
+/** For people, who see no header. */
+const waiting = (seconds: number | null) => ({
+  remedy: `Wait ${seconds === null ? 'a minute' : plural(seconds, 'second')}, then try again.`,
+})

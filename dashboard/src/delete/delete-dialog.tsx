@@ -1,6 +1,7 @@
 /** Deleting a model: first what it would mean, then the question. */
 import { useQuery } from '@tanstack/react-query'
 import { useCallback, useEffect, useEffectEvent, useRef, useState } from 'react'
+import { useMay } from '../api/auth'
 import { asProblem } from '../api/client'
 import { type Model, modelsQuery, type Usage, usageQuery } from '../api/models'
 import { Button } from '../ui/button'
@@ -13,15 +14,33 @@ import { Consequences, Users } from './consequences'
 import styles from './delete.module.css'
 import { deleteWords, hasFiles, isBeingDeleted, meaningOf } from './words'
 
-export default function DeleteDialog({
-  id,
-  open,
-  onClose,
-}: {
-  id: number
-  open: boolean
-  onClose: () => void
-}) {
+type Props = { id: number; open: boolean; onClose: () => void }
+
+export default function DeleteDialog(props: Props) {
+  const may = useMay()
+  return may('admin') ? <Question {...props} /> : <NotAllowed {...props} />
+}
+
+/** For whoever follows somebody else's link. */
+function NotAllowed({ open, onClose }: Props) {
+  const close = useRef<HTMLButtonElement>(null)
+  return (
+    <Dialog
+      open={open}
+      onClose={onClose}
+      initialFocus={close}
+      title="Only administrators delete models"
+      description="Ask one to do it, or to give you that role."
+      actions={
+        <Button ref={close} onClick={onClose}>
+          Close
+        </Button>
+      }
+    />
+  )
+}
+
+function Question({ id, open, onClose }: Props) {
   const model = useModel(id)
   const name = model?.name ?? 'This model'
   const usage = useQuery({ ...usageQuery(id), enabled: open })

@@ -2,18 +2,19 @@
 import { useQuery } from '@tanstack/react-query'
 import { ExternalLink, Pencil, Trash2 } from 'lucide-react'
 import { useState } from 'react'
+import { useMay } from '../api/auth'
 import { healthQuery } from '../api/health'
 import type { Model } from '../api/models'
 import { openDelete } from '../lib/overlay'
-import { ACTION_WORDS, type ActionName, isDeleting, mainAction, useActions } from '../models/actions'
+import { ACTION_WORDS, type ActionName, isDeleting, useActions, useMainAction } from '../models/actions'
 import { hubLink } from '../models/facts'
-import { useDownloadStatus } from '../models/states'
 import { Button, ButtonLink, IconButton } from '../ui/button'
 import styles from './info.module.css'
 
 export function Footer({ model }: { model: Model }) {
   const { data: health } = useQuery(healthQuery)
-  const action = mainAction(model, useDownloadStatus(model))
+  const action = useMainAction(model)
+  const mayChange = useMay()('admin')
   return (
     <>
       {model.hfRepo && (
@@ -27,18 +28,22 @@ export function Footer({ model }: { model: Model }) {
           Hugging Face
         </a>
       )}
-      <ButtonLink href={`/models/${model.id}/edit`} icon={<Pencil size={15} />}>
-        Edit
-      </ButtonLink>
+      {mayChange && (
+        <ButtonLink href={`/models/${model.id}/edit`} icon={<Pencil size={15} />}>
+          Edit
+        </ButtonLink>
+      )}
       <span className={styles.gap} />
-      <IconButton
-        label={`Delete ${model.name}…`}
-        tip="Delete…"
-        disabled={isDeleting(model)}
-        onClick={() => openDelete(model.id)}
-      >
-        <Trash2 size={16} />
-      </IconButton>
+      {mayChange && (
+        <IconButton
+          label={`Delete ${model.name}…`}
+          tip="Delete…"
+          disabled={isDeleting(model)}
+          onClick={() => openDelete(model.id)}
+        >
+          <Trash2 size={16} />
+        </IconButton>
+      )}
       {/* Retry stands beside the cause. */}
       {action && action !== 'retry' && <Action key={action} name={action} model={model} />}
     </>

@@ -2,10 +2,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { SearchX } from 'lucide-react'
 import { useCallback } from 'react'
+import { useMay } from '../api/auth'
 import { asProblem } from '../api/client'
 import { type Model, modelsQuery } from '../api/models'
 import { factsOf, PROVIDER_NAMES } from '../models/facts'
-import { useDownloadStatus } from '../models/states'
+import { stateOf, useDownloadStatus } from '../models/states'
 import { StatusCell } from '../models/status-cell'
 import { Button } from '../ui/button'
 import { Drawer } from '../ui/drawer'
@@ -13,6 +14,7 @@ import { Glyph } from '../ui/glyph'
 import { Bone, Empty, Failed } from '../ui/place'
 import { Status } from '../ui/status'
 import { Cut } from '../ui/tooltip'
+import { Caution } from './caution'
 import { Footer } from './footer'
 import { History } from './history'
 import { HubFacts } from './hub-facts'
@@ -56,6 +58,7 @@ function useModel(id: number) {
 
 function Known({ model, open, onClose }: { model: Model; open: boolean; onClose: () => void }) {
   const isHosted = model.type === 'hosted-llm'
+  const hasFooter = useMay()('admin') || model.hfRepo !== null
   return (
     <Drawer
       open={open}
@@ -64,12 +67,13 @@ function Known({ model, open, onClose }: { model: Model; open: boolean; onClose:
       glyph={<Glyph name={model.name} colour={factsOf(model).familyColour} hosted={isHosted} />}
       title={<Cut text={model.name} />}
       subtitle={<Cut text={whereFrom(model)} />}
-      footer={<Footer model={model} />}
+      footer={hasFooter && <Footer model={model} />}
     >
       <div className={styles.status}>
         <Standing model={model} />
+        <Trouble model={model} />
+        <Caution model={model} />
       </div>
-      <Trouble model={model} />
       {isHosted ? <ConnectionFacts model={model} /> : <FileFacts model={model} />}
       <ModelFacts model={model} />
       <UsedBy modelId={model.id} />
@@ -88,7 +92,9 @@ function Known({ model, open, onClose }: { model: Model; open: boolean; onClose:
 /** As in the table; the cause of a failure stands below it in full. */
 function Standing({ model }: { model: Model }) {
   const isFailed = useDownloadStatus(model) === 'Failed'
-  return isFailed ? <Status tone="bad">Failed</Status> : <StatusCell model={model} />
+  if (isFailed) return <Status tone="bad">Failed</Status>
+  if (model.type === 'hosted-llm' && model.error) return <Status tone="bad">{stateOf(model)}</Status>
+  return <StatusCell model={{ ...model, error: null }} />
 }
 
 function whereFrom(model: Model): string {

@@ -1,19 +1,20 @@
-/** Why a download or a connection failed, and what to do about it. */
+/** Why a download or a connection failed, or a secret can't be read, and what to do about it. */
 import { RotateCcw } from 'lucide-react'
 import { useState } from 'react'
-import type { Model } from '../api/models'
+import { useMay } from '../api/auth'
+import type { Failure, Model } from '../api/models'
 import { useActions } from '../models/actions'
-import { useDownloadStatus } from '../models/states'
+import { unreadableSecret, useDownloadStatus } from '../models/states'
 import { Button } from '../ui/button'
 import { Notice } from '../ui/status'
 
 export function Trouble({ model }: { model: Model }) {
-  const status = useDownloadStatus(model)
+  const may = useMay()
   const actions = useActions()
   const [isBusy, setBusy] = useState(false)
-  const isFailed = status === 'Failed'
-  const failure = model.error ?? model.connection?.error
-  if (!failure || (model.type === 'local' && !isFailed)) return null
+  const isFailed = useDownloadStatus(model) === 'Failed'
+  const failure = failureOf(model, isFailed)
+  if (!failure) return null
   const retry = async () => {
     setBusy(true)
     await actions.start(model)
@@ -24,7 +25,8 @@ export function Trouble({ model }: { model: Model }) {
       tone="bad"
       title={failure.detail}
       actions={
-        isFailed && (
+        isFailed &&
+        may('operator') && (
           <Button size="small" icon={<RotateCcw size={14} />} disabled={isBusy} onClick={() => void retry()}>
             Retry
           </Button>
@@ -34,4 +36,10 @@ export function Trouble({ model }: { model: Model }) {
       {failure.remedy}
     </Notice>
   )
+}
+
+/** What a download failed of is over once another one runs; a secret that can't be read is not. */
+function failureOf(model: Model, isFailed: boolean): Failure | null {
+  if (model.type === 'hosted-llm') return model.error ?? model.connection?.error ?? null
+  return isFailed ? model.error : unreadableSecret(model)
 }

@@ -1,11 +1,13 @@
 /** What a person can do with a model in each of its states, and doing it. */
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useMemo } from 'react'
+import { type Role, useMay } from '../api/auth'
 import { asProblem } from '../api/client'
 import { queueKey, requestDownload } from '../api/downloads'
 import { cancelDownload, type Model, readModel, startDownload, testConnection } from '../api/models'
 import { isUnfinished, progress } from '../live/progress'
 import { complain, toast } from '../ui/toasts'
+import { useDownloadStatus } from './states'
 
 export type ActionName = 'download' | 'resume' | 'retry' | 'cancel' | 'test'
 
@@ -27,6 +29,22 @@ export function mainAction(model: Model, status = model.downloadStatus): ActionN
     default:
       return null
   }
+}
+
+/** The role that each action wants. */
+const NEEDS: Record<ActionName, Role> = {
+  download: 'operator',
+  resume: 'operator',
+  retry: 'operator',
+  cancel: 'operator',
+  test: 'admin',
+}
+
+/** The main action of a model as it stands now, if whoever is signed in may do it. */
+export function useMainAction(model: Model): ActionName | null {
+  const name = mainAction(model, useDownloadStatus(model))
+  const may = useMay()
+  return name && may(NEEDS[name]) ? name : null
 }
 
 /** A delete is under way: its files go, then its row. */

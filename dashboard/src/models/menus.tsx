@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Check, Copy, ExternalLink, Info, Pencil, PlugZap, Trash2 } from 'lucide-react'
 import { type RefObject, useEffect, useRef, useState } from 'react'
 import { Link } from 'wouter'
+import { useMay } from '../api/auth'
 import { healthQuery } from '../api/health'
 import { type Model, modelsQuery } from '../api/models'
 import { copyText } from '../lib/copy'
@@ -77,28 +78,39 @@ function useFirstItem(popup: RefObject<HTMLElement | null>, menu: OpenMenu | nul
 
 function ModelItems({ model }: { model: Model }) {
   const actions = useActions()
+  const mayChange = useMay()('admin')
   return (
     <>
       <Menu.Item className={styles.item} onClick={() => openInfo(model.id)}>
         <Info size={15} />
         Details
       </Menu.Item>
-      <Menu.LinkItem className={styles.item} closeOnClick render={<Link href={`/models/${model.id}/edit`} />}>
-        <Pencil size={15} />
-        Edit
-      </Menu.LinkItem>
-      {model.type === 'hosted-llm' && (
+      {mayChange && (
+        <Menu.LinkItem
+          className={styles.item}
+          closeOnClick
+          render={<Link href={`/models/${model.id}/edit`} />}
+        >
+          <Pencil size={15} />
+          Edit
+        </Menu.LinkItem>
+      )}
+      {mayChange && model.type === 'hosted-llm' && (
         <Menu.Item className={styles.item} onClick={() => void actions.test(model)}>
           <PlugZap size={15} />
           Test connection
         </Menu.Item>
       )}
       {model.hfRepo && <RepositoryItems repo={model.hfRepo} />}
-      <Menu.Separator className={styles.separator} />
-      <Menu.Item className={styles.item} data-danger onClick={() => openDelete(model.id)}>
-        <Trash2 size={15} />
-        Delete…
-      </Menu.Item>
+      {mayChange && (
+        <>
+          <Menu.Separator className={styles.separator} />
+          <Menu.Item className={styles.item} data-danger onClick={() => openDelete(model.id)}>
+            <Trash2 size={15} />
+            Delete…
+          </Menu.Item>
+        </>
+      )}
     </>
   )
 }

@@ -1,6 +1,7 @@
 /** One model in the table. */
 import { Check, Minus } from 'lucide-react'
 import { memo, type Ref, useState } from 'react'
+import { useMay } from '../api/auth'
 import type { Model } from '../api/models'
 import { bytes } from '../lib/format'
 import { openDelete, openInfo } from '../lib/overlay'
@@ -134,6 +135,7 @@ function Downloaded({ value }: { value: boolean | null }) {
 
 /** What a swipe to the left brings out; its twin for everybody is the row's menu. */
 function SwipeActions({ id }: { id: number }) {
+  const may = useMay()
   const act = (open: (id: number) => void) => (event: React.MouseEvent) => {
     const row = event.currentTarget.closest('[role=row]')
     if (row) row.scrollLeft = 0
@@ -144,9 +146,11 @@ function SwipeActions({ id }: { id: number }) {
       <button type="button" tabIndex={-1} onClick={act(openInfo)}>
         Details
       </button>
-      <button type="button" tabIndex={-1} data-danger onClick={act(openDelete)}>
-        Delete
-      </button>
+      {may('admin') && (
+        <button type="button" tabIndex={-1} data-danger onClick={act(openDelete)}>
+          Delete
+        </button>
+      )}
     </div>
   )
 }

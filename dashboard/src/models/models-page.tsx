@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { PackageOpen, Plus, SearchX } from 'lucide-react'
 import { Suspense, useCallback, useMemo } from 'react'
+import { useMay } from '../api/auth'
 import { asProblem, type Problem } from '../api/client'
 import { type Model, modelsQuery } from '../api/models'
 import { count } from '../lib/format'
@@ -21,6 +22,7 @@ import { changeView, clearFilters, useView } from './view'
 const Repositories = lazily(() => import('./repositories'))
 
 export function ModelsPage() {
+  const may = useMay()
   const models = useQuery(modelsQuery)
   const view = useView()
   const all = models.data ?? null
@@ -38,9 +40,11 @@ export function ModelsPage() {
             : undefined
         }
       >
-        <ButtonLink href="/models/new" look="primary" icon={<Plus size={16} />}>
-          New model
-        </ButtonLink>
+        {may('admin') && (
+          <ButtonLink href="/models/new" look="primary" icon={<Plus size={16} />}>
+            New model
+          </ButtonLink>
+        )}
       </PageHeader>
       <StorageHeader models={all} />
       <KindTabs kind={view.kind} counts={counts} />
@@ -77,21 +81,26 @@ function ListFailed({ problem, onRetry }: { problem: Problem; onRetry: () => voi
 }
 
 function NoModels() {
+  const mayCreate = useMay()('admin')
   return (
     <div className={styles.card}>
       <Empty
         icon={<PackageOpen size={22} />}
         title="No models yet"
         actions={
-          <>
-            <ButtonLink href="/models/new" look="primary">
-              Add your first model
-            </ButtonLink>
-            <ButtonLink href="/models/new?type=hosted">Add a hosted model</ButtonLink>
-          </>
+          mayCreate && (
+            <>
+              <ButtonLink href="/models/new" look="primary">
+                Add your first model
+              </ButtonLink>
+              <ButtonLink href="/models/new?type=hosted">Add a hosted model</ButtonLink>
+            </>
+          )
         }
       >
-        Connect a hosted LLM with an API key, or download a model file from Hugging Face to this server.
+        {mayCreate
+          ? 'Connect a hosted LLM with an API key, or download a model file from Hugging Face to this server.'
+          : 'Ask an administrator to add models.'}
       </Empty>
     </div>
   )

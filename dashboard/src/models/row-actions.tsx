@@ -3,13 +3,12 @@ import { Download, LoaderCircle, PlugZap, RotateCcw, X } from 'lucide-react'
 import { memo, useEffect, useRef, useState } from 'react'
 import type { Model } from '../api/models'
 import { Button, IconButton } from '../ui/button'
-import { ACTION_WORDS, type ActionName, mainAction, useActions } from './actions'
+import { ACTION_WORDS, type ActionName, useActions, useMainAction } from './actions'
 import styles from './row-actions.module.css'
 import { MoreButton } from './menu-host'
-import { useDownloadStatus } from './states'
 
 export const RowActions = memo(function RowActions({ model }: { model: Model }) {
-  const name = mainAction(model, useDownloadStatus(model))
+  const name = useMainAction(model)
   const { box, onPress, onLeave } = useFocusKept()
   return (
     <div ref={box} className={styles.actions}>

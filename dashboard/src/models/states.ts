@@ -1,7 +1,7 @@
 /** The words for how a model stands, the same in the table, the filters and the order. */
 import { useCallback, useSyncExternalStore } from 'react'
 import type { Operation } from '../api/downloads'
-import type { Model } from '../api/models'
+import type { Failure, Model } from '../api/models'
 import { progress, useProgress } from '../live/progress'
 
 export type DownloadStatus = NonNullable<Model['downloadStatus']>
@@ -25,12 +25,18 @@ export type State = (typeof STATES)[number]
 /** The state of a model. */
 export function stateOf(model: Model): State {
   if (model.type === 'hosted-llm') {
+    // Its key can't be read: it answers nobody, however its last test went.
+    if (model.error) return 'Failing'
     if (!model.connection) return 'Not tested'
     return model.connection.ok ? 'Connected' : 'Failing'
   }
   const status = model.downloadStatus ?? 'NotDownloaded'
   return status === 'NotDownloaded' ? 'Available' : status
 }
+
+/** Why the secret of a model can't be used; null: it can, or there is none. */
+export const unreadableSecret = (model: Model): Failure | null =>
+  model.error?.code === 'UNDECRYPTABLE_SECRET' ? model.error : null
 
 /** Task and model call the same states differently; the page uses the words of models. */
 const MODEL_WORDS: Record<string, DownloadStatus> = {

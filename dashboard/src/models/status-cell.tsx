@@ -6,17 +6,23 @@ import type { Failure, Model } from '../api/models'
 import { arrived, bytes, duration, ordinal, percent, speed } from '../lib/format'
 import { isStalled } from '../live/progress'
 import { Bar } from '../ui/bar'
-import { Status } from '../ui/status'
+import { Status, type Tone } from '../ui/status'
 import { Tip } from '../ui/tooltip'
 import { isDeleting } from './actions'
 import { Age } from './age'
-import { useDownload, wordOf } from './states'
+import { stateOf, unreadableSecret, useDownload, wordOf } from './states'
 import styles from './status-cell.module.css'
 
 /** Subscribes to its own model's progress: a tick draws this and nothing else. */
 export function StatusCell({ model }: { model: Model }) {
   const download = useDownload(model)
-  if (model.type === 'hosted-llm') return <ConnectionStatus connection={model.connection} />
+  const secretError = unreadableSecret(model)
+  if (model.type === 'hosted-llm')
+    return model.error ? (
+      <WithCause tone="bad" word={stateOf(model)} error={model.error} />
+    ) : (
+      <ConnectionStatus connection={model.connection} />
+    )
   if (isDeleting(model)) return <Status tone="quiet">Deleting…</Status>
   switch (download ? wordOf(download) : model.downloadStatus) {
     case 'Downloading':
@@ -26,13 +32,14 @@ export function StatusCell({ model }: { model: Model }) {
     case 'Pending':
       return <Pending modelId={model.id} />
     case 'Failed':
-      return <Failed error={model.error} />
+      return <WithCause tone="bad" word="Failed" error={model.error} />
     case 'Canceled':
+      if (secretError) return <WithCause tone="quiet" word="Canceled" error={secretError} />
       return <Canceled modelId={model.id} />
     case 'Downloaded':
-      return <Status tone="ok">Downloaded</Status>
+      return <WithCause tone="ok" word="Downloaded" error={secretError} />
     default:
-      return <Status tone="quiet">Available</Status>
+      return <WithCause tone="quiet" word="Available" error={secretError} />
   }
 }
 
@@ -122,11 +129,13 @@ function Pending({ modelId }: { modelId: number }) {
   )
 }
 
-function Failed({ error }: { error: Failure | null }) {
+function WithCause({ tone, word, error }: { tone: Tone; word: string; error: Failure | null }) {
+  const status = <Status tone={tone}>{word}</Status>
+  if (!error) return status
   return (
     <div className={styles.words}>
-      <Status tone="bad">Failed</Status>
-      {error && <Cause error={error} />}
+      {status}
+      <Cause error={error} />
     </div>
   )
 }

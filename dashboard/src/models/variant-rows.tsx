@@ -1,6 +1,7 @@
 /** The small tables of the cards: variants with their size, how they stand, and what can be done. */
 import { Download, LoaderCircle } from 'lucide-react'
 import { type ReactNode, useState } from 'react'
+import { useMay } from '../api/auth'
 import type { Variant } from '../api/hub'
 import type { Model } from '../api/models'
 import { bytes } from '../lib/format'
@@ -130,6 +131,7 @@ export function AvailableVariant({
   revision: string
   variant: Variant
 }) {
+  const may = useMay()
   const name = variant.quantization?.method ?? variant.filename ?? 'Whole repository'
   return (
     <Row
@@ -141,7 +143,11 @@ export function AvailableVariant({
       }
       second={bytes(variant.sizeBytes)}
       status={<span className={styles.available}>Available</span>}
-      actions={<GetButton name={name} repo={repo} revision={revision} filename={variant.filename} />}
+      actions={
+        may('operator') && (
+          <GetButton name={name} repo={repo} revision={revision} filename={variant.filename} />
+        )
+      }
     />
   )
 }

@@ -1,6 +1,7 @@
 /** Downloads that wait, failed or finished. */
 import { ExternalLink, RotateCcw, X } from 'lucide-react'
 import { memo, useState } from 'react'
+import { useMay } from '../api/auth'
 import type { QueueItem } from '../api/downloads'
 import { arrived, bytes, ordinal, percent } from '../lib/format'
 import { useActions } from '../models/actions'
@@ -11,7 +12,7 @@ import { Button, IconButton } from '../ui/button'
 import { Notice } from '../ui/status'
 import { Card, keepFocus, nameOf } from './card'
 import styles from './queue.module.css'
-import { useCancel } from './running-item'
+import { CancelButton, useCancel } from './running-item'
 
 type Remove = (items: readonly QueueItem[]) => Promise<void>
 
@@ -19,14 +20,7 @@ export const WaitingItem = memo(function WaitingItem({ item }: { item: QueueItem
   const name = nameOf(item)
   const { isCanceling, cancel } = useCancel(item)
   return (
-    <Card
-      item={item}
-      actions={
-        <IconButton label={`Cancel ${name}`} tip="Cancel" onClick={cancel} disabled={isCanceling}>
-          <X size={16} />
-        </IconButton>
-      }
-    >
+    <Card item={item} actions={<CancelButton name={name} isBusy={isCanceling} onClick={cancel} />}>
       {item.status === 'paused' && <Bar value={item.percent} label={name} look="paused" />}
       <div className={styles.line}>
         <span>{isCanceling ? 'Canceling…' : turnOf(item)}</span>
@@ -45,6 +39,7 @@ export const FailedItem = memo(function FailedItem({
   onRemove: Remove
 }) {
   const name = nameOf(item)
+  const may = useMay()
   const actions = useActions()
   const [isBusy, setBusy] = useState(false)
   const retry = async () => {
@@ -57,15 +52,17 @@ export const FailedItem = memo(function FailedItem({
       item={item}
       actions={
         <>
-          <Button
-            size="small"
-            icon={<RotateCcw size={14} />}
-            aria-label={`Retry ${name}`}
-            disabled={isBusy}
-            onClick={() => void retry()}
-          >
-            Retry
-          </Button>
+          {may('operator') && (
+            <Button
+              size="small"
+              icon={<RotateCcw size={14} />}
+              aria-label={`Retry ${name}`}
+              disabled={isBusy}
+              onClick={() => void retry()}
+            >
+              Retry
+            </Button>
+          )}
           <RemoveButton item={item} onRemove={onRemove} />
         </>
       }
@@ -117,6 +114,8 @@ export const FinishedItem = memo(function FinishedItem({
 })
 
 function RemoveButton({ item, onRemove }: { item: QueueItem; onRemove: Remove }) {
+  const may = useMay()
+  if (!may('operator')) return null
   return (
     <IconButton
       label={`Remove ${nameOf(item)} from this list`}

@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { ArrowDownToLine, Plus } from 'lucide-react'
 import { type ReactNode, useId } from 'react'
+import { useMay } from '../api/auth'
 import { asProblem } from '../api/client'
 import { type Queue, type QueueItem, queueQuery } from '../api/downloads'
 import { speed } from '../lib/format'
@@ -54,6 +55,7 @@ const known = (items: QueueItem[]) => items.filter((item) => item.modelName !== 
 const isEmpty = (queue: Queue) => Object.values(queue).every((items) => !items.length)
 
 function Sections({ queue }: { queue: Queue }) {
+  const may = useMay()
   const remove = useRemove()
   const waiting = [...queue.queued, ...queue.paused]
   return (
@@ -77,9 +79,11 @@ function Sections({ queue }: { queue: Queue }) {
         title="Finished today"
         count={queue.completed.length}
         action={
-          <Button look="ghost" size="small" onClick={() => void remove(queue.completed)}>
-            Clear finished
-          </Button>
+          may('operator') && (
+            <Button look="ghost" size="small" onClick={() => void remove(queue.completed)}>
+              Clear finished
+            </Button>
+          )
         }
       >
         {queue.completed.map((item) => (
@@ -117,14 +121,17 @@ function Section({
 }
 
 function Nothing() {
+  const may = useMay()
   return (
     <Empty
       icon={<ArrowDownToLine size={22} />}
       title="Nothing is downloading"
       actions={
-        <ButtonLink href="/models/new" look="primary" icon={<Plus size={15} />}>
-          New model
-        </ButtonLink>
+        may('admin') && (
+          <ButtonLink href="/models/new" look="primary" icon={<Plus size={15} />}>
+            New model
+          </ButtonLink>
+        )
       }
     >
       Downloads appear here with their progress. They run in the worker, so this page may be closed.

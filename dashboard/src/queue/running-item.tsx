@@ -1,6 +1,7 @@
 /** A download that runs: how far, how fast, how long. */
 import { X } from 'lucide-react'
 import { memo, type MouseEvent, useState } from 'react'
+import { useMay } from '../api/auth'
 import type { Operation, QueueItem } from '../api/downloads'
 import { arrived, bytes, duration, percent, speed } from '../lib/format'
 import { isStalled, progress, useProgress, useSamples } from '../live/progress'
@@ -17,14 +18,7 @@ export const RunningItem = memo(function RunningItem({ item }: { item: QueueItem
   const { isCanceling, cancel } = useCancel(item)
   const isTransferring = now.phase === 'transferring' && !isCanceling
   return (
-    <Card
-      item={item}
-      actions={
-        <IconButton label={`Cancel ${name}`} tip="Cancel" onClick={cancel} disabled={isCanceling}>
-          <X size={16} />
-        </IconButton>
-      }
-    >
+    <Card item={item} actions={<CancelButton name={name} isBusy={isCanceling} onClick={cancel} />}>
       {isMeasured(now) && (
         <div className={styles.figures}>
           <Figure operation={now} />
@@ -49,6 +43,25 @@ export const RunningItem = memo(function RunningItem({ item }: { item: QueueItem
     </Card>
   )
 })
+
+/** For those who may. */
+export function CancelButton({
+  name,
+  isBusy,
+  onClick,
+}: {
+  name: string
+  isBusy: boolean
+  onClick: (event: MouseEvent<HTMLElement>) => void
+}) {
+  const may = useMay()
+  if (!may('operator')) return null
+  return (
+    <IconButton label={`Cancel ${name}`} tip="Cancel" onClick={onClick} disabled={isBusy}>
+      <X size={16} />
+    </IconButton>
+  )
+}
 
 /** Cancel once; the words stay until the download has left the list. */
 export function useCancel(item: QueueItem) {

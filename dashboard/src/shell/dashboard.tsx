@@ -11,6 +11,7 @@ import { lazily } from '../lib/lazily'
 import { RememberPage } from '../lib/way-back'
 import { ModelsPage } from '../models/models-page'
 import { Notice } from '../ui/status'
+import { AdminsOnly } from './admins-only'
 import { Navigation } from './navigation'
 import { Overlays } from './overlays'
 import { useShortcuts } from './shortcuts'
@@ -19,6 +20,7 @@ import styles from './shell.module.css'
 const CreatePage = lazily(() => import('../create/create-page'))
 const EditPage = lazily(() => import('../create/edit-page'))
 const SettingsPage = lazily(() => import('../settings/settings-page'))
+const AuditPage = lazily(() => import('../settings/audit-page'))
 
 export function Dashboard({ me }: { me: Me }) {
   useLive()
@@ -35,11 +37,24 @@ export function Dashboard({ me }: { me: Me }) {
         <Suspense fallback={null}>
           <Switch>
             <Route path="/models/new">
-              <CreatePage />
+              <AdminsOnly title="New model" refusal="Only administrators add models">
+                <CreatePage />
+              </AdminsOnly>
             </Route>
-            <Route path="/models/:id/edit">{({ id }) => <EditPage id={Number(id)} />}</Route>
+            <Route path="/models/:id/edit">
+              {({ id }) => (
+                <AdminsOnly title="Edit model" refusal="Only administrators change models">
+                  <EditPage id={Number(id)} />
+                </AdminsOnly>
+              )}
+            </Route>
             <Route path="/models">
               <ModelsPage />
+            </Route>
+            <Route path="/settings/audit">
+              <AdminsOnly title="Audit log" refusal="Only administrators see the audit log">
+                <AuditPage />
+              </AdminsOnly>
             </Route>
             <Route path="/settings">
               <SettingsPage me={me} />

@@ -1,5 +1,6 @@
 /** The list of keys. */
 import { useRef } from 'react'
+import { useMay } from '../api/auth'
 import { Button } from '../ui/button'
 import { Dialog } from '../ui/dialog'
 import { SHORTCUTS } from './shortcuts'
@@ -7,6 +8,7 @@ import styles from './shell.module.css'
 
 export default function KeyList({ open, onClose }: { open: boolean; onClose: () => void }) {
   const close = useRef<HTMLButtonElement>(null)
+  const may = useMay()
   return (
     <Dialog
       open={open}
@@ -20,7 +22,7 @@ export default function KeyList({ open, onClose }: { open: boolean; onClose: () 
       }
     >
       <dl className={styles.keys}>
-        {SHORTCUTS.map(({ keys, what }) => (
+        {SHORTCUTS.filter(({ needs = 'viewer' }) => may(needs)).map(({ keys, what }) => (
           <div key={what} className={styles.keyLine}>
             <dt>{what}</dt>
             <dd>

@@ -37,7 +37,7 @@ export const Navigation = memo(function Navigation({ models }: { models: number 
 
 function Entries({ models }: { models: number | null }) {
   const [isModels] = useRoute('/models/*?')
-  const [isSettings] = useRoute('/settings')
+  const [isSettings] = useRoute('/settings/*?')
   const { unfinished } = useTotals()
   return (
     <>

@@ -1,29 +1,34 @@
 /** Keys that work wherever nobody is typing. */
 import { useEffect } from 'react'
 import { useLocation } from 'wouter'
+import { type Role, useMay } from '../api/auth'
 import { openKeys, openQueue } from '../lib/overlay'
 
-export const SHORTCUTS = [
+/** `needs`: the role without which the key does nothing. */
+type Shortcut = { keys: readonly string[]; what: string; needs?: Role }
+
+export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ['/'], what: 'Search models' },
-  { keys: ['n'], what: 'New model' },
+  { keys: ['n'], what: 'New model', needs: 'admin' },
   { keys: ['q'], what: 'Download queue' },
   { keys: ['Esc'], what: 'Close what is open' },
   { keys: ['↑', '↓'], what: 'Move in menus and lists' },
   { keys: ['?'], what: 'This list' },
-] as const
+]
 
 /** The id of the search input that `/` goes to. */
 export const SEARCH_ID = 'search-models'
 
 export function useShortcuts(): void {
   const [, navigate] = useLocation()
+  const mayCreate = useMay()('admin')
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || isBusy(event.target))
         return
       const search = document.getElementById(SEARCH_ID)
       if (event.key === '/' && search) search.focus()
-      else if (event.key === 'n') navigate('/models/new')
+      else if (event.key === 'n' && mayCreate) navigate('/models/new')
       else if (event.key === 'q') openQueue()
       else if (event.key === '?') openKeys()
       else return
@@ -31,7 +36,7 @@ export function useShortcuts(): void {
     }
     document.addEventListener('keydown', onKey)
     return () => document.removeEventListener('keydown', onKey)
-  }, [navigate])
+  }, [navigate, mayCreate])
 }
 
 /** What has the keyboard; a toast calls itself a dialog too, but one that leaves the page to us. */

@@ -45,6 +45,16 @@ export function ButtonLink({
   )
 }
 
+/** A link that leads out of the dashboard and looks like a button. */
+export function AwayLink({ href, icon, children }: { href: string; icon?: ReactNode; children: ReactNode }) {
+  return (
+    <a href={href} className={names('default', 'normal')}>
+      {icon}
+      {children}
+    </a>
+  )
+}
+
 type IconButtonProps = Omit<ComponentProps<'button'>, 'aria-label'> & {
   /** What it does, as its name and its tooltip. */
   label: string

@@ -273,6 +273,36 @@ describe('a failed download', () => {
   })
 })
 
+const UNREADABLE = {
+  code: 'UNDECRYPTABLE_SECRET',
+  detail: "A stored secret can't be decrypted.",
+  remedy: 'Enter the secret again.',
+}
+
+it('tells that the token of a model can not be read, whatever became of its download', async () => {
+  show(aModel({ ...DOWNLOADED, error: UNREADABLE }))
+  expect(await screen.findByText(UNREADABLE.detail)).toBeVisible()
+  expect(screen.getByText(UNREADABLE.remedy)).toBeVisible()
+  expect(screen.getByText('Downloaded', { selector: 'span' })).toBeVisible()
+  expect(screen.queryByRole('button', { name: 'Retry' })).toBeNull()
+})
+
+describe('files that can run code', () => {
+  it.each([
+    [['model.pkl'], 'Loading this file can run code: model.pkl.Use it only if you trust'],
+    [['a.bin', 'b.bin'], 'Loading these files can run code: a.bin, b.bin.Use them only if you trust'],
+    [['a.bin', 'b.bin', 'c.pt', 'd.pt', 'e.pt'], 'can run code: a.bin, b.bin, c.pt and 2 more.'],
+  ])('%j are warned of', async (unsafeFiles, words) => {
+    show(aModel({ ...DOWNLOADED, unsafeFiles }))
+    expect(await screen.findByRole('dialog', { name: 'Qwen3 0.6B' })).toHaveTextContent(words)
+  })
+
+  it.each([[[]], [null]])('are not made up of %j', async (unsafeFiles) => {
+    show(aModel({ ...DOWNLOADED, unsafeFiles }))
+    expect(await screen.findByRole('dialog', { name: 'Qwen3 0.6B' })).not.toHaveTextContent('can run code')
+  })
+})
+
 it('moves while the model is downloading', async () => {
   show(aModel({ downloadStatus: 'Downloading' }))
   await screen.findByRole('dialog', { name: 'Qwen3 0.6B' })
@@ -296,6 +326,14 @@ describe('a hosted model', () => {
     })
     expect(screen.queryByRole('region', { name: 'History' })).toBeNull()
     expect(screen.queryByRole('link', { name: 'Hugging Face' })).toBeNull()
+  })
+
+  it('whose key can not be read is failing, however its last test went', async () => {
+    show(aHosted({ connection, error: UNREADABLE }))
+    expect(await screen.findByText(UNREADABLE.detail)).toBeVisible()
+    expect(screen.getByText(UNREADABLE.remedy)).toBeVisible()
+    expect(screen.getByText('Failing')).toBeVisible()
+    expect(screen.queryByText('Connected')).toBeNull()
   })
 
   it('that was never tested says so, and is tested from here', async () => {

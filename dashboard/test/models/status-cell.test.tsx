@@ -1,8 +1,9 @@
 import { act, screen } from '@testing-library/react'
 import { HttpResponse, http } from 'msw'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Model } from '../../src/api/models'
 import { progress } from '../../src/live/progress'
+import { stateOf } from '../../src/models/states'
 import { StatusCell } from '../../src/models/status-cell'
 import { aDownload, aHosted, aModel, renderPage } from '../make'
 import { server } from '../server'
@@ -166,4 +167,35 @@ test('a hosted model that fails tells why, and one that nobody tested says that'
     'Failingchecked just now. The key was rejected. Replace it.',
   )
   expect(show(aHosted())).toHaveTextContent('Not tested')
+})
+
+describe('a secret that can not be read', () => {
+  const error = {
+    code: 'UNDECRYPTABLE_SECRET',
+    detail: 'It can not be decrypted.',
+    remedy: 'Enter it again.',
+  }
+
+  test('makes a hosted model fail, however its last test went', () => {
+    const connection = { ok: true, testedAt: '2026-11-21T08:00:00Z', latencyMs: 182, error: null }
+    expect(show(aHosted({ connection, error }))).toHaveTextContent(
+      'FailingIt can not be decrypted. Enter it again.',
+    )
+    expect(stateOf(aHosted({ connection, error }))).toBe('Failing')
+  })
+
+  test.each([
+    ['NotDownloaded', 'Available'],
+    ['Downloaded', 'Downloaded'],
+    ['Canceled', 'Canceled'],
+  ] as const)('is told beside a local model that is %s', (downloadStatus, word) => {
+    expect(show(aModel({ downloadStatus, error }))).toHaveTextContent(
+      `${word}It can not be decrypted. Enter it again.`,
+    )
+  })
+
+  test('is not what an old failure of a download is', () => {
+    const old = { code: 'DOWNLOAD_STALLED', detail: 'No byte arrived.', remedy: '' }
+    expect(show(aModel({ downloadStatus: 'Downloaded', error: old }))).toHaveTextContent(/^Downloaded$/)
+  })
 })

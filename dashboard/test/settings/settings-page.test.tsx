@@ -1,21 +1,14 @@
-import { screen, within } from '@testing-library/react'
+import { screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type Me, meQuery } from '../../src/api/auth'
+import { meQuery } from '../../src/api/auth'
 import type { Health } from '../../src/api/health'
 import { modelsKey } from '../../src/api/models'
 import SettingsPage from '../../src/settings/settings-page'
 import { aHub, aModel, renderPage } from '../make'
 import { server } from '../server'
-
-const ME: Me = {
-  name: 'admin',
-  role: 'admin',
-  via: 'session',
-  csrfToken: 'c',
-  expiresAt: '2026-11-28T09:14:00',
-}
+import { ADMIN as ME, aToken, aUser, OPERATOR, serve, VIEWER } from './make'
 
 let health: Health
 
@@ -35,6 +28,7 @@ beforeEach(() => {
     hub: aHub(),
   }
   server.use(http.get('*/api/health', () => HttpResponse.json(health)))
+  serve({ users: [aUser()], tokens: [aToken()] })
 })
 
 const about = () => screen.findByRole('region', { name: 'About' })
@@ -59,8 +53,32 @@ describe('the theme', () => {
 describe('the session', () => {
   it('says who is signed in and until when', () => {
     renderPage(<SettingsPage me={ME} />)
-    expect(screen.getByText('Signed in as admin')).toBeVisible()
-    expect(screen.getByText('May do everything. The session ends on 28 Nov 2026, 09:14.')).toBeVisible()
+    expect(screen.getByText('Signed in as ada')).toBeVisible()
+    expect(screen.getByText('The session ends on 28 Nov 2026, 09:14.')).toBeVisible()
+  })
+
+  it('says so where there is none', () => {
+    renderPage(<SettingsPage me={{ ...ME, via: 'token', csrfToken: null, expiresAt: null }} />)
+    expect(screen.getByText('There is no session: the token itself is sent.')).toBeVisible()
+  })
+
+  it.each([
+    [VIEWER, 'Viewer', 'Sees models, downloads and storage.'],
+    [OPERATOR, 'Operator', 'Also starts, cancels and retries downloads.'],
+    [ME, 'Admin', 'May do everything: models, users, the audit log.'],
+  ])('says what one may do', (me, name, hint) => {
+    renderPage(<SettingsPage me={me} />)
+    const account = within(screen.getByRole('region', { name: 'Your account' }))
+    expect(account.getByText(name)).toBeVisible()
+    expect(account.getByText(hint)).toBeVisible()
+  })
+
+  it('offers another password only to who has one', () => {
+    const { unmount } = renderPage(<SettingsPage me={ME} />)
+    expect(screen.getByRole('button', { name: 'Change password' })).toBeVisible()
+    unmount()
+    renderPage(<SettingsPage me={{ ...ME, hasPassword: false }} />)
+    expect(screen.queryByRole('button', { name: 'Change password' })).toBeNull()
   })
 
   it('ends with one click, and what was read in it is forgotten', async () => {
@@ -69,8 +87,7 @@ describe('the session', () => {
     queries.setQueryData(meQuery.queryKey, ME)
     queries.setQueryData(modelsKey, [aModel()])
     await userEvent.click(screen.getByRole('button', { name: 'Sign out' }))
-    await screen.findByRole('button', { name: 'Signing out…' })
-    expect(queries.getQueryData(meQuery.queryKey)).toBeNull()
+    await waitFor(() => expect(queries.getQueryData(meQuery.queryKey)).toBeNull())
     expect(queries.getQueryData(modelsKey)).toBeUndefined()
   })
 
@@ -80,6 +97,23 @@ describe('the session', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Sign out' }))
     expect(await screen.findByRole('alert')).toHaveTextContent('The Weighbridge API does not answer.')
     expect(screen.getByRole('button', { name: 'Sign out' })).toBeEnabled()
+  })
+})
+
+describe('the roles', () => {
+  it('let everybody have tokens, and only admins see users and the audit log', async () => {
+    const { unmount } = renderPage(<SettingsPage me={ME} />)
+    expect(await screen.findByText('nightly')).toBeVisible()
+    expect(await screen.findByLabelText('Role of olga')).toBeVisible()
+    expect(screen.getByRole('link', { name: 'Open audit log' })).toHaveAttribute('href', '/settings/audit')
+    unmount()
+    for (const me of [OPERATOR, VIEWER]) {
+      const page = renderPage(<SettingsPage me={me} />)
+      expect(await screen.findByText('nightly')).toBeVisible()
+      expect(screen.queryByRole('region', { name: 'Users' })).toBeNull()
+      expect(screen.queryByRole('region', { name: 'Audit log' })).toBeNull()
+      page.unmount()
+    }
   })
 })
 

@@ -31,6 +31,10 @@ const STORAGE = {
   scannedAt: null,
 }
 
+const METHODS = http.get('*/api/auth/methods', () =>
+  HttpResponse.json({ password: false, token: true, provider: null }),
+)
+
 let models: Model[]
 let events: ReadableStreamDefaultController<Uint8Array> | null
 
@@ -46,6 +50,8 @@ beforeEach(() => {
     http.get('*/api/downloads/queue', () => HttpResponse.json(NOTHING)),
     http.get('*/api/downloads', () => HttpResponse.json([])),
     http.get('*/api/health', () => HttpResponse.json(HEALTH)),
+    http.get('*/api/tokens', () => HttpResponse.json([])),
+    http.get('*/api/users', () => HttpResponse.json([])),
     http.get('*/api/storage', () => HttpResponse.json(STORAGE)),
     http.get('*/api/events', () => {
       const body = new ReadableStream<Uint8Array>({ start: (controller) => void (events = controller) })
@@ -81,7 +87,10 @@ describe('addresses', () => {
   })
 
   it('of somebody who is not signed in are kept for afterwards', async () => {
-    server.use(http.get('*/api/auth/me', () => HttpResponse.json({}, { status: 401 })))
+    server.use(
+      http.get('*/api/auth/me', () => HttpResponse.json({}, { status: 401 })),
+      METHODS,
+    )
     history.replaceState(null, '', '/settings?panel=keys')
     render(<App />)
     expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible()
@@ -104,6 +113,7 @@ it('goes to the sign-in page when the session has ended', async () => {
   server.use(
     http.get('*/api/auth/me', () => HttpResponse.json({}, { status: 401 })),
     http.get('*/api/health', () => HttpResponse.json({}, { status: 401 })),
+    METHODS,
   )
   await userEvent.click(await screen.findByRole('button', { name: 'Look again' }))
   expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible()

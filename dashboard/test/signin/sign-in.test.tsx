@@ -3,26 +3,36 @@ import userEvent from '@testing-library/user-event'
 import { delay, http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { App } from '../../src/app'
+import type { Methods } from '../../src/api/auth'
 import { catchLinkToken, takeLinkToken } from '../../src/signin/link-token'
 import { safeNext } from '../../src/signin/safe-next'
+import { aMe } from '../make'
 import { server } from '../server'
 
-const ME = { name: 'admin', role: 'admin', via: 'session', csrfToken: 'c', expiresAt: null }
+const ACME = { label: 'Acme', url: '/api/auth/provider' }
 
+let methods: Methods
 let tokens: string[]
+/** Names and passwords that were sent. */
+let passwords: object[]
 /** Milliseconds. */
 let answersAfter: number
 
 beforeEach(() => {
+  methods = { password: false, token: true, provider: null }
   tokens = []
+  passwords = []
   answersAfter = 20
   server.use(
     http.get('*/api/auth/me', () => HttpResponse.json({}, { status: 401 })),
+    http.get('*/api/auth/methods', () => HttpResponse.json(methods)),
     http.post('*/api/auth/login', async ({ request }) => {
-      const { token } = (await request.json()) as { token: string }
-      tokens.push(token)
+      const { token, ...typed } = (await request.json()) as { token?: string; password?: string }
+      if (token) tokens.push(token)
+      else passwords.push(typed)
       await delay(answersAfter)
-      return token === 'wb_good' ? HttpResponse.json(ME) : HttpResponse.json({}, { status: 401 })
+      const isRight = token === 'wb_good' || typed.password === ' right '
+      return isRight ? HttpResponse.json(aMe()) : HttpResponse.json({}, { status: 401 })
     }),
     // The dashboard behind the door.
     http.get('*/api/health', () => HttpResponse.json({ detail: 'Away.' }, { status: 503 })),
@@ -33,10 +43,15 @@ beforeEach(() => {
   )
 })
 
-async function open(address: string) {
+async function open(address: string, label = 'Access token') {
   history.replaceState(null, '', address)
   render(<App />)
-  return screen.findByLabelText('Access token')
+  return screen.findByLabelText(label)
+}
+
+const openNames = (address = '/sign-in') => {
+  methods.password = true
+  return open(address, 'Name')
 }
 
 describe('a token that is typed', () => {
@@ -128,6 +143,133 @@ describe('a token in the link', () => {
     expect(JSON.stringify({ ...localStorage, ...sessionStorage })).not.toContain('wb_good')
     expect(document.documentElement.outerHTML).not.toContain('wb_good')
   })
+})
+
+const password = () => screen.getByLabelText('Password')
+
+describe('name and password', () => {
+  it('come first where there are users, and open the dashboard', async () => {
+    const name = await openNames('/sign-in?next=%2Fsettings')
+    expect(name).toHaveFocus()
+    expect(name).toHaveAttribute('autocomplete', 'username')
+    expect(password()).toHaveAttribute('autocomplete', 'current-password')
+    expect(screen.queryByLabelText('Access token')).toBeNull()
+    await userEvent.type(name, ' vera ')
+    await userEvent.type(password(), ' right {Enter}')
+    expect(await screen.findByRole('navigation')).toBeVisible()
+    expect(passwords).toEqual([{ name: 'vera', password: ' right ' }])
+    expect(location.pathname).toBe('/settings')
+    expect(JSON.stringify({ ...localStorage, ...sessionStorage })).not.toContain(' right ')
+  })
+
+  it('that are wrong are refused: the name stays, the password is typed again', async () => {
+    const name = await openNames()
+    await userEvent.type(name, 'vera')
+    await userEvent.type(password(), 'wrong{Enter}')
+    expect(await screen.findByRole('alert')).toHaveTextContent('Name or password is not right')
+    expect(name).toHaveValue('vera')
+    expect(password()).toHaveValue('')
+    expect(password()).toHaveFocus()
+    await userEvent.keyboard(' right {Enter}')
+    expect(await screen.findByRole('navigation')).toBeVisible()
+  })
+
+  it('of which one is missing are not sent', async () => {
+    const name = await openNames()
+    await userEvent.type(name, '  {Enter}')
+    await userEvent.type(password(), 'right{Enter}')
+    expect(passwords).toEqual([])
+  })
+
+  it('give way to a token and come back, with what was typed as name', async () => {
+    await userEvent.type(await openNames(), 'vera')
+    await userEvent.type(password(), 'wrong{Enter}')
+    await screen.findByRole('alert')
+    await userEvent.click(screen.getByRole('button', { name: 'Use a token instead' }))
+    expect(screen.queryByRole('alert')).toBeNull()
+    expect(screen.getByLabelText('Access token')).toHaveFocus()
+    await userEvent.click(screen.getByRole('button', { name: 'Use name and password instead' }))
+    expect(screen.getByLabelText('Name')).toHaveValue('vera')
+    expect(password()).toHaveValue('')
+    await userEvent.click(screen.getByRole('button', { name: 'Use a token instead' }))
+    await userEvent.type(screen.getByLabelText('Access token'), 'wb_good{Enter}')
+    expect(await screen.findByRole('navigation')).toBeVisible()
+  })
+
+  it('leave a link with a token its way', async () => {
+    methods.password = true
+    expect(await open('/sign-in#token=wb_old')).toBeVisible()
+    expect(await screen.findByRole('alert')).toHaveTextContent('This token is not valid')
+    location.hash = '#token=wb_good'
+    expect(await screen.findByRole('navigation')).toBeVisible()
+    expect(tokens).toEqual(['wb_old', 'wb_good'])
+  })
+})
+
+it('says how long to wait after too many tries, and keeps the name', async () => {
+  const name = await openNames()
+  server.use(
+    http.post('*/api/auth/login', () =>
+      HttpResponse.json(
+        { code: 'RATE_LIMITED', detail: 'You have asked for this too often.', remedy: 'See Retry-After.' },
+        { status: 429, headers: { 'Retry-After': '42' } },
+      ),
+    ),
+  )
+  await userEvent.type(name, 'vera')
+  await userEvent.type(password(), 'right{Enter}')
+  expect(await screen.findByRole('alert')).toHaveTextContent(
+    'You have asked for this too often.Wait 42 seconds, then try again.',
+  )
+  expect(name).toHaveValue('vera')
+})
+
+describe('the identity provider', () => {
+  it('is a link that brings one back to the page that was wanted', async () => {
+    methods.provider = ACME
+    await open('/sign-in?next=%2Fmodels%3Finfo%3D7')
+    expect(screen.getByRole('link', { name: 'Sign in with Acme' })).toHaveAttribute(
+      'href',
+      '/api/auth/provider?next=%2Fmodels%3Finfo%3D7',
+    )
+  })
+
+  it('stands beside name and password', async () => {
+    methods.provider = ACME
+    await openNames('/sign-in?next=//evil.example')
+    expect(screen.getByRole('link', { name: 'Sign in with Acme' })).toHaveAttribute(
+      'href',
+      '/api/auth/provider?next=%2Fmodels',
+    )
+  })
+
+  it('is not offered where there is none', async () => {
+    await open('/sign-in')
+    expect(screen.queryByRole('link')).toBeNull()
+  })
+
+  it.each([
+    ['refused', /^You have no access here.*Acme knows who you are.*Ask an administrator/],
+    ['provider', /^Single sign-on did not work.*Acme did not confirm who you are.*Try again/],
+  ])('that has sent somebody back with %s has it explained', async (problem, words) => {
+    methods.provider = ACME
+    const input = await open(`/sign-in?problem=${problem}`)
+    expect(screen.getByRole('alert')).toHaveTextContent(words)
+    await userEvent.type(input, 'wb_bad{Enter}')
+    await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent('This token is not valid'))
+  })
+
+  it('is not blamed for what an address makes up', async () => {
+    methods.provider = ACME
+    await open('/sign-in?problem=<b>boo</b>')
+    expect(screen.queryByRole('alert')).toBeNull()
+  })
+})
+
+it('offers the token where the ways to sign in can not be asked for', async () => {
+  server.use(http.get('*/api/auth/methods', () => HttpResponse.json({}, { status: 503 })))
+  await userEvent.type(await open('/sign-in'), 'wb_good{Enter}')
+  expect(await screen.findByRole('navigation')).toBeVisible()
 })
 
 describe('the page to go to', () => {

@@ -81,8 +81,15 @@ def test_nobody_makes_a_token_that_may_more_than_they_may(api: Api, ada: dict[st
     refused = api.post("/api/tokens", {"name": "x", "role": "admin"}, **ada)
     assert (refused.status_code, refused.json["code"]) == (403, "FORBIDDEN")
     assert api.post("/api/tokens", {"name": "x", "role": "operator"}, **ada).status_code == 201
-    viewer = _make(api)["token"]
-    assert api.post("/api/tokens", {"name": "y", "role": "operator"}, token=viewer).status_code == 403
+
+
+def test_a_token_makes_no_other_tokens_but_an_admins(api: Api, ada: dict[str, Any]) -> None:
+    own = api.post("/api/tokens", {"name": "mine", "role": "operator"}, **ada).json["token"]
+    for token in (own, _make(api)["token"], _make(api, "operator")["token"]):
+        refused = api.post("/api/tokens", {"name": "y", "role": "viewer"}, token=token)
+        assert (refused.status_code, refused.json["code"]) == (403, "FORBIDDEN")
+    admins = _make(api, "admin")["token"]
+    assert api.post("/api/tokens", {"name": "y", "role": "viewer"}, token=admins).status_code == 201
 
 
 def test_one_sees_and_revokes_only_the_own_tokens_but_an_admin_all(api: Api, ada: dict[str, Any]) -> None:
