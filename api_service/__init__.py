@@ -3,6 +3,7 @@
 from flask import Flask
 
 from api_service import auth, browsers, errors, idempotency, limits, requests_log
+from api_service.blueprint import AnyBytesRequest
 from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
 from api_service.hub_breaker import HubBreaker
@@ -41,6 +42,7 @@ LARGEST_BODY = 1 << 20
 def create_app(settings: Settings) -> Flask:
     """Join the parts: the one place where they meet."""
     app = Flask(__name__, static_folder=None)
+    app.request_class = AnyBytesRequest
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         API_TITLE="Weighbridge",

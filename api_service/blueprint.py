@@ -1,6 +1,7 @@
 """The blueprint of our routes: flask-smorest's, where each route says who may call it; a body is JSON."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -24,6 +25,15 @@ def may_call(role: Role | None) -> Callable[[View], View]:
         return view
 
     return declare
+
+
+class AnyBytesRequest(Request):
+    """A byte of the query that is no ASCII is taken as its %XX: werkzeug reads those, whatever they are."""
+
+    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        query = environ.get("QUERY_STRING", "")
+        environ["QUERY_STRING"] = re.sub(r"[^\x00-\x7f]", lambda byte: f"%{ord(byte[0]):02X}", query)
+        super().__init__(environ, *args, **kwargs)
 
 
 class _JsonParser(FlaskParser):

@@ -133,7 +133,7 @@ def _ask(where: Target, http: httpx2.Client) -> list[str]:
         raise _timed_out() from None
     except openai.APIConnectionError as error:
         raise _of_connection(error) from None
-    except (openai.OpenAIError, httpx2.InvalidURL, ValueError):
+    except (openai.OpenAIError, httpx2.InvalidURL, ValueError, RecursionError):
         raise _wrong_url("The provider's answer can't be read.") from None
 
 
@@ -177,7 +177,8 @@ def _probe_deployment(where: Target, client: AzureOpenAI) -> None:
 
 
 def _names(answer: httpx2.Response) -> list[str]:
-    listed = answer.json()["data"] if "json" in answer.headers.get("content-type", "") else None
+    told = answer.json() if "json" in answer.headers.get("content-type", "") else None
+    listed = told.get("data") if isinstance(told, dict) else None
     if not isinstance(listed, list):
         raise ValueError("not a list of models")
     return sorted(

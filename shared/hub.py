@@ -37,8 +37,12 @@ from shared.hub_preview import RepoPreview
 METADATA_TIMEOUT = 10.0
 # A listing has 1,000 files a page; no real repository has a million files.
 MOST_PAGES = 1000
+# Bytes: what a database, and a file system, can count.
+LARGEST = 2**63 - 1
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+# Seconds. Whatever a server says beyond, nobody waits for.
+_LONGEST_WAIT = 1e9
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 
 
@@ -59,7 +63,7 @@ class RemoteFile:
             raise HubUnavailable(f"The Hub lists a file whose name {problem}.")
         if not _OID.fullmatch(self.oid) or self.is_lfs != (len(self.oid) == 64):
             raise HubUnavailable(f"The Hub gives no usable checksum for {self.path}.")
-        if self.size < 0:
+        if not 0 <= self.size <= LARGEST:
             raise HubUnavailable(f"The Hub gives no usable size for {self.path}.")
 
 
@@ -122,11 +126,10 @@ class Hub:
         for _ in range(MOST_PAGES):
             response = self._get(client, path, query=query, subject=f"{repo} at {commit}")
             yield from _entries(response)
-            # Of the next page's address only the query is used: the token never follows it elsewhere.
-            following = response.links.get("next", {}).get("url")
-            if not following:
+            following = _next_query(response)
+            if following is None:
                 return
-            query = dict(parse_qsl(urlsplit(following).query))
+            query = following
         raise HubUnavailable(f"The Hub's file list of {repo} has no end.")
 
     def _get(
@@ -221,17 +224,20 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that an answer asks us to wait: by Retry-After or by the Hub's own rate-limit header."""
     said = headers.get("retry-after", "").strip()
     if said.isdecimal():
-        return float(min(int(said), 10**9))
+        return min(float(said), _LONGEST_WAIT)
     if said:
         return _seconds_until(said)
-    limits = parse_ratelimit_headers({"ratelimit": headers.get("ratelimit", "")})
-    return float(limits.reset_in_seconds) if limits and limits.remaining == 0 else None
+    try:
+        limits = parse_ratelimit_headers({"ratelimit": headers.get("ratelimit", "")})
+    except ValueError:  # a number of thousands of digits
+        return None
+    return min(limits.reset_in_seconds, _LONGEST_WAIT) if limits and limits.remaining == 0 else None
 
 
 def _seconds_until(date: str) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
@@ -274,6 +280,15 @@ def _entries(response: httpx2.Response) -> list[dict[str, Any]]:
     if not isinstance(page, list) or not all(isinstance(entry, dict) for entry in page):
         raise HubUnavailable("The Hub answered with something that is no file list.")
     return [entry for entry in page if entry.get("type") == "file"]
+
+
+def _next_query(response: httpx2.Response) -> dict[str, str] | None:
+    """Of the next page's address only the query is used: the token never follows it elsewhere."""
+    try:
+        following = response.links.get("next", {}).get("url")
+        return dict(parse_qsl(urlsplit(following).query)) if following else None
+    except ValueError:
+        raise HubUnavailable("The Hub's file list goes on at an address that is none.") from None
 
 
 def _remote_file(entry: dict[str, Any]) -> RemoteFile:

@@ -15,10 +15,11 @@ _PUBLIC_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co", "www
 _OTHER_KINDS = frozenset({"datasets", "spaces", "kernels", "collections", "papers", "docs", "api"})
 _FILE_VERBS = frozenset({"blob", "resolve", "raw"})
 _VERBS = _FILE_VERBS | {"tree", "commit"}
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\\]")
+# Lone surrogates can't be written to a disk, a database or an address.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 # What `git check-ref-format` refuses in a name, and a leading dash, which git takes for an option.
 _NO_REF = re.compile(
-    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[/.-]|[/.]$|/\.|\.lock(/|$)|^@$",
+    r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|//|@\{|^[/.-]|[/.]$|/\.|\.lock(/|$)|^@$",
 )
 
 

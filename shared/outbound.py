@@ -15,7 +15,8 @@ import httpx2
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Not caught by `ipaddress`: Azure's platform address, IETF protocol assignments, relays of 6to4, Alibaba's
-# metadata, NAT64 for local use, Teredo (whose address hides another one) and IPv6 that embeds IPv4.
+# metadata, NAT64 for local use, Teredo (whose address hides another one), the second block for documentation
+# and IPv6 that embeds IPv4.
 _NEVER = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -25,6 +26,7 @@ _NEVER = tuple(
         "100.100.100.200/32",
         "64:ff9b:1::/48",
         "2001::/32",
+        "3fff::/20",
         "::/96",
     )
 )

@@ -46,6 +46,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(int(path.split("/")[2]), {"error": {"message": f"your key is {key}"}})
         elif path.startswith("/html"):
             self._answer(200, None)
+        elif path.startswith("/deep"):
+            self._send(200, b"[" * 200_000, "application/json")
+        elif path.startswith("/null"):
+            self._send(200, b"null", "application/json")
         elif path.startswith("/redirect"):
             self._answer(302, {}, location="http://127.0.0.1:9/elsewhere")
         elif path.startswith("/stall"):
@@ -88,9 +92,14 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def _answer(self, status: int, body: Any, location: str | None = None) -> None:
-        data = b"<html>hello</html>" if body is None else json.dumps(body).encode()
+        if body is None:
+            self._send(status, b"<html>hello</html>", "text/html")
+        else:
+            self._send(status, json.dumps(body).encode(), "application/json", location)
+
+    def _send(self, status: int, data: bytes, kind: str, location: str | None = None) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "text/html" if body is None else "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         if location:
             self.send_header("Location", location)

@@ -26,10 +26,11 @@ def remove(cache_dir: Path, repo: str, manifest: ManifestJson, needed: Sequence[
     """
     folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
     try:
+        _refuse_links(_own_folders(cache_dir))
         _empty_trash(cache_dir)
         if not _is_real_folder(folder):
             return 0
-        _refuse_links(folder)
+        _refuse_links(_folders_of(folder))
         _unlink_snapshot(folder, manifest, needed)
         _drop_refs(folder)
         freed = _drop_blobs(folder, oids([manifest]) - oids(needed))
@@ -51,9 +52,10 @@ def drop_unfinished(
     unneeded = oids(asked) - oids(needed)
     folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
     try:
+        _refuse_links(_own_folders(cache_dir))
         freed = purge_partials(cache_dir, unneeded)
         if _is_real_folder(folder):
-            _refuse_links(folder)
+            _refuse_links(_folders_of(folder))
             freed += _drop_blobs(folder, unneeded)
             if not needed and not any((folder / "snapshots").glob("*")):
                 freed += _drop_folder(cache_dir, folder)
@@ -62,9 +64,18 @@ def drop_unfinished(
     return freed
 
 
-def _refuse_links(folder: Path) -> None:
-    """No client makes these three anything but folders; a link in their place leads somewhere else."""
-    for part in (folder / "snapshots", folder / "blobs", folder / "refs"):
+def _own_folders(cache_dir: Path) -> tuple[Path, ...]:
+    own = cache_dir / ".weighbridge"
+    return own, own / "trash", own / "partials"
+
+
+def _folders_of(folder: Path) -> tuple[Path, ...]:
+    return folder / "snapshots", folder / "blobs", folder / "refs"
+
+
+def _refuse_links(folders: Sequence[Path]) -> None:
+    """Neither we nor any client make these anything but folders; a link in their place leads elsewhere."""
+    for part in folders:
         if part.is_symlink():
             raise CachePermissionDenied(
                 f"{part} is a symbolic link.", remedy="See what it points to and remove the link by hand."

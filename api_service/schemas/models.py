@@ -9,15 +9,16 @@ from api_service.parts import parts
 from api_service.schemas.base import BaseSchema, Flag, PageQuery, ReplySchema, Secret, Text
 from api_service.schemas.errors import FailureSchema
 from api_service.schemas.operations import OperationSchema
-from shared.hub_names import parse_repo, revision_problem
+from shared.hub_names import parse_repo, path_problem, revision_problem
 from shared.tables import Category, DownloadStatus, ModelSource, ModelType, Provider
 
 
 def inside_repository(path: str) -> None:
-    """Refuse what could name a file outside a repository: `..`, absolute paths, backslashes."""
-    parts = path.split("/")
-    if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
-        raise ValidationError("Must be a path inside the repository, like `folder/file.gguf`.")
+    """Refuse what can name no file of a repository, such as `..`, an absolute path or a backslash."""
+    if problem := path_problem(path):
+        raise ValidationError(
+            f"Must be a path inside the repository, like `folder/file.gguf`; this {problem}."
+        )
 
 
 _NO_ADDRESS = "Must be an address that begins with http:// or https://."

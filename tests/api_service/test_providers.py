@@ -60,6 +60,8 @@ def test_azure_says_that_a_deployment_is_missing(
         ("/status/429", "PROVIDER_RATE_LIMITED"),
         ("/status/500", "PROVIDER_ERROR"),
         ("/html", "WRONG_URL"),
+        ("/deep", "WRONG_URL"),
+        ("/null", "WRONG_URL"),
         ("/redirect", "WRONG_URL"),
     ],
 )

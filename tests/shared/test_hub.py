@@ -47,6 +47,11 @@ def test_a_listing_of_many_pages_is_read_to_its_end(server: HubServer) -> None:
     assert len(files) == 10
 
 
+def test_a_next_page_at_an_address_that_is_none_is_refused() -> None:
+    with answering("[]", link='<http://[>; rel="next"') as url, pytest.raises(HubUnavailable):
+        Hub(url, None, False).files(REPO, "main")
+
+
 def test_the_token_does_not_follow_a_next_page_to_another_host(server: HubServer) -> None:
     server.page_size = 1
     server.add_repo(REPO, FILES)
@@ -130,6 +135,9 @@ def test_a_token_without_the_right_is_told_apart(server: HubServer) -> None:
         ({"RateLimit": '"api";r=0;t=55'}, 55),
         ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "9" * 5000}, 1e9),
+        ({"Retry-After": "Thu, 01 Jan 99999999999 00:00:00 GMT"}, None),
+        ({"RateLimit": f'"api";r=0;t={"9" * 5000}'}, None),
         ({}, None),
     ],
 )
@@ -177,7 +185,17 @@ def test_a_connection_that_is_not_secure_is_said(server: HubServer) -> None:
         Hub(server.url.replace("http:", "https:"), None, False).files(REPO, "main")
 
 
-@pytest.mark.parametrize("answer", ["<html>", '{"no": "list"}', "[1]", '[{"type": "file"}]', "[{"])
+_ENTRY = '[{"type": "file", "path": "%s", "oid": "' + "a" * 40 + '", "size": %s}]'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("<html>", '{"no": "list"}', "[1]", '[{"type": "file"}]', "[{"),
+        _ENTRY % (r"\ud800", 1),
+        _ENTRY % ("a", 2**63),
+    ],
+)
 def test_an_answer_that_makes_no_sense_is_unavailable(
     server: HubServer, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
@@ -186,7 +204,7 @@ def test_an_answer_that_makes_no_sense_is_unavailable(
 
 
 @contextlib.contextmanager
-def answering(body: str) -> Iterator[str]:
+def answering(body: str, *, link: str = "") -> Iterator[str]:
     import http.server
     import threading
 
@@ -195,6 +213,7 @@ def answering(body: str) -> Iterator[str]:
             text = '{"sha": "%s"}' % ("a" * 40) if "/revision/" in self.path else body
             self.send_response(200)
             self.send_header("Content-Length", str(len(text)))
+            self.send_header("Link", link)
             self.end_headers()
             self.wfile.write(text.encode())
 

@@ -1,6 +1,6 @@
 import pytest
 
-from shared.hub_names import RepoRef, parse_repo, repo_id_problem, revision_problem
+from shared.hub_names import RepoRef, parse_repo, path_problem, repo_id_problem, revision_problem
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,32 @@ def test_a_revision_that_git_allows_is_fine(revision: str) -> None:
             ".hidden",
             "a/.b",
         ),
-        *("a~1", "a^", "a:b", "a?", "a*", "a[", "-x", "x.lock", "x.lock/y", "a@{1}", "@", "x.", "a" * 256),
+        *(
+            "a\ud800",
+            "a~1",
+            "a^",
+            "a:b",
+            "a?",
+            "a*",
+            "a[",
+            "-x",
+            "x.lock",
+            "x.lock/y",
+            "a@{1}",
+            "@",
+            "x.",
+            "a" * 256,
+        ),
     ],
 )
 def test_a_revision_that_git_refuses_is_refused(revision: str) -> None:
     assert revision_problem(revision)
+
+
+def test_a_file_name_stays_below_its_folder_and_can_be_written_down() -> None:
+    assert path_problem("folder/a b-é.gguf") is None
+    for bad in ("", "/a", "a/", "a//b", "..", "a/../b", "a\\b", "a\0", "\ud800", "x" * 256):
+        assert path_problem(bad), bad
 
 
 def test_a_repository_name_follows_the_hubs_rule() -> None:

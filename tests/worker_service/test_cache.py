@@ -88,6 +88,22 @@ def test_a_planted_link_leads_nowhere(tmp_path: Path, planted: str) -> None:
     assert sorted(str(path) for path in outside.rglob("*")) == before
 
 
+@pytest.mark.parametrize("planted", [".weighbridge", ".weighbridge/trash", ".weighbridge/partials"])
+def test_a_link_in_place_of_our_own_folders_is_refused(tmp_path: Path, planted: str) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    manifest = _publish(root, ONE, "a")
+    outside.mkdir()
+    half = outside / f"{_oid('a')}.part"
+    half.write_bytes(b"x")
+    (root / planted).parent.mkdir(exist_ok=True)
+    (root / planted).symlink_to(outside)
+    with pytest.raises(CachePermissionDenied, match="symbolic link"):
+        cache.remove(root, REPO, manifest, [])
+    with pytest.raises(CachePermissionDenied, match="symbolic link"):
+        cache.drop_unfinished(root, REPO, [manifest], [])
+    assert list(outside.iterdir()) == [half]
+
+
 def test_a_volume_that_cannot_be_changed_says_so(tmp_path: Path) -> None:
     manifest = _publish(tmp_path, ONE, "a")
     blob = tmp_path / "models--org--name" / "blobs" / _oid("a")

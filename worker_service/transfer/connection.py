@@ -100,7 +100,8 @@ class Body:
     def discard(self) -> None:
         """Nobody wants the body: read a short one away, so that its connection can be used again."""
         length = self._response.length
-        if length is not None and length <= DRAIN_BYTES:
+        # A chunk may claim any length, and an answer without a body may still be chunked.
+        if self._is_counted and length is not None and length <= DRAIN_BYTES:
             with contextlib.suppress(*_NETWORK_ERRORS):
                 self._response.read()
                 return

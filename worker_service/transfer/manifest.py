@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from huggingface_hub.utils import filter_repo_objects
 
 from shared.errors import FileNotFound, HubUnavailable
-from shared.hub import Hub, RemoteFile
+from shared.hub import LARGEST, Hub, RemoteFile
 
 _SHARD = re.compile(r"(?P<stem>.+-)(?P<number>\d{5})-of-(?P<count>\d{5})(?P<rest>\.[^/]+)")
 
@@ -91,3 +91,5 @@ def _check_sizes(files: Sequence[RemoteFile]) -> None:
         raise HubUnavailable("The Hub gives two sizes for one file.")
     if len({file.path for file in files}) != len(files):
         raise HubUnavailable("The Hub lists a file twice.")
+    if sum({file.oid: file.size for file in files}.values()) > LARGEST:
+        raise HubUnavailable("The Hub gives no usable sizes.")

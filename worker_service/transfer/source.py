@@ -35,7 +35,7 @@ _EXPIRED = frozenset(
         HTTPStatus.GONE,
     }
 )
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Source:
             body = Body(wire, response, url=url)
             if response.status not in _REDIRECTS:
                 return self._judged(response, body, url=url, start=start, end=end)
-            target = urljoin(url, response.headers.get("location", ""))
+            target = _target(url, response.headers.get("location", ""))
             body.discard()
             self._check_identity(response, url)
             self._check_target(url, target)
@@ -187,6 +187,13 @@ class Source:
     def _check_target(self, url: str, target: str) -> None:
         if origin_of(url).scheme == "https" and origin_of(target).scheme != "https":
             raise UnusableAnswer("The Hub redirects from https to plain http.")
+
+
+def _target(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise UnusableAnswer("The Hub points to an address that is none.") from None
 
 
 def _plain(etag: str) -> str:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from shared.database import Database
 from shared.settings import Settings
-from tests.conftest import HOSTED, LOCAL, Api
+from tests.conftest import ADMIN_TOKEN, HOSTED, LOCAL, Api
 
 MODEL_KEYS = {
     "id",
@@ -121,6 +122,7 @@ BAD_BODIES: list[tuple[dict[str, Any], str]] = [
     (LOCAL | {"modelFile": "/etc/passwd"}, "modelFile"),
     (LOCAL | {"modelFile": "a\\b.gguf"}, "modelFile"),
     (LOCAL | {"modelFile": "a\x00.gguf"}, "modelFile"),
+    (LOCAL | {"modelFile": "x" * 256}, "modelFile"),
     (LOCAL | {"modelFile": ""}, "modelFile"),
     (LOCAL | {"allowPatterns": ["../*"]}, "allowPatterns.0"),
     (LOCAL | {"ignorePatterns": ["ok", "/abs"]}, "ignorePatterns.1"),
@@ -198,6 +200,16 @@ def test_a_body_that_is_no_object_is_refused(api: Api, body: bytes, status: int,
 def test_a_link_says_no_more_than_the_fields_themselves_may(api: Api, link: str) -> None:
     refused = api.post("/api/models", {"type": "local", "name": "Linked", "hfRepo": link})
     assert (refused.status_code, list(refused.json["errors"])) == (422, ["hfRepo"])
+
+
+@pytest.mark.parametrize(("query", "found"), [("q=\xff", 0), ("q=G\xc3\xa4nse", 1), ("q=%ff", 0)])
+def test_a_query_may_hold_any_bytes(api: Api, query: str, found: int) -> None:
+    api.post("/api/models", HOSTED | {"name": "Gänse"})
+    environ = EnvironBuilder(path="/api/models").get_environ() | {"QUERY_STRING": query}
+    environ["HTTP_AUTHORIZATION"] = f"Bearer {ADMIN_TOKEN}"
+    # Past the client, which would send text.
+    body, status, _headers = run_wsgi_app(api.client.application, environ, buffered=True)
+    assert (status, len(json.loads(b"".join(body)))) == ("200 OK", found)
 
 
 def test_names_are_unique(api: Api) -> None:

@@ -65,8 +65,13 @@ def test_a_name_that_is_taken_gets_the_repository_before_it_and_then_a_number(ap
     assert names == [f"{REPO} a", f"{REPO} a (2)", f"{REPO} a (3)", f"{REPO} a (4)"]
 
 
+def test_a_file_whose_name_is_blank_gives_the_name_of_its_repository(api: Api) -> None:
+    asked = api.post("/api/downloads", {"repo": "owner/the-name", "filename": "-.gguf"}).json
+    assert api.get(f"/api/models/{asked['modelId']}").json["name"] == "the name"
+
+
 def test_a_file_with_a_long_name_gives_a_name_that_fits(api: Api) -> None:
-    tasks = [_ask(api, "x" * 1000 + ".gguf", revision=revision) for revision in ("main", "v1", "v2")]
+    tasks = [_ask(api, "x" * 250 + ".gguf", revision=revision) for revision in ("main", "v1", "v2")]
     names = {api.get(f"/api/models/{task['modelId']}").json["name"] for task in tasks}
     assert len(names) == 3
     assert max(map(len, names)) <= 255

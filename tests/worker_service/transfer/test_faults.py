@@ -180,8 +180,14 @@ def test_a_hub_that_is_away_is_unavailable(hub: HubServer, shop: Workshop) -> No
 
 @pytest.mark.parametrize(
     "target",
-    ["/owner/name/resolve/main/model.safetensors", "ftp://127.0.0.1/x", "file:///etc/passwd", "http://"],
-    ids=["circle", "ftp", "file", "no host"],
+    [
+        "/owner/name/resolve/main/model.safetensors",
+        "ftp://127.0.0.1/x",
+        "file:///etc/passwd",
+        "http://",
+        "http://[",
+    ],
+    ids=["circle", "ftp", "file", "no host", "no address"],
 )
 def test_a_redirect_that_leads_nowhere_is_refused(hub: HubServer, shop: Workshop, target: str) -> None:
     hub.fault("status", status=302, headers={"Location": target}, times=None)
