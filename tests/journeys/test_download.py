@@ -166,7 +166,7 @@ def test_a_running_download_is_canceled_within_a_second_and_resumed_where_it_sto
     began = time.monotonic()
     assert stack.cancel(model).status_code == 202
     canceled = stack.wait_status(model, "Canceled")
-    assert time.monotonic() - began < 2  # the bench measures it; here only that it is no matter of timeouts
+    assert time.monotonic() - began < 5  # the bench measures it; here only that it is no matter of timeouts
     assert 10 * MB <= canceled["bytesDownloaded"] < 60 * MB
     assert not list((stack.cache / f"models--{repo.replace('/', '--')}").glob("snapshots/*/*"))
     served = stack.hub.bytes_served("resume.gguf")
@@ -188,7 +188,7 @@ def test_a_download_that_hangs_at_the_hub_is_canceled_too(stack: Stack) -> None:
     stack.cancel(model)
     began = time.monotonic()
     stack.wait_status(model, "Canceled")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def test_a_purge_drops_the_partial_bytes(stack: Stack) -> None:

@@ -74,7 +74,7 @@ def test_what_the_hub_asks_to_wait_is_waited(hub: HubServer, shop: Workshop) -> 
     hub.fault("status", status=429, retry_after=1)
     began = time.monotonic()
     arrives(shop)
-    assert 1 <= time.monotonic() - began < 3
+    assert 1 <= time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(
