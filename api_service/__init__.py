@@ -11,6 +11,8 @@ from api_service.live import Live
 from api_service.parts import Parts
 from api_service.routes import (
     audit,
+    cache,
+    catalog,
     dashboard,
     docs,
     downloads,
@@ -19,14 +21,17 @@ from api_service.routes import (
     hub,
     models,
     queue,
+    references,
     storage,
     tasks,
     tokens,
+    updates,
     users,
 )
 from api_service.routes import auth as auth_routes
 from api_service.schemas.base import null_or_reference
 from api_service.single_sign_on import single_sign_on
+from shared.catalog import load as load_catalog
 from shared.database import Database
 from shared.outbound import Door
 from shared.redis_client import connect
@@ -53,6 +58,7 @@ def create_app(settings: Settings) -> Flask:
         API_SPEC_OPTIONS=_SPEC,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    curated = load_catalog(settings.catalog_dir)
     database, redis = Database.from_settings(settings), connect(settings)
     secrets = SecretBox.from_settings(settings)
     app.extensions["weighbridge"] = Parts(
@@ -69,6 +75,7 @@ def create_app(settings: Settings) -> Flask:
         Door(settings.allowed_private_hosts),
         Live(settings, database, redis),
         single_sign_on(app, settings),
+        curated,
     )
     browsers.register(app, settings)
     requests_log.register(app)
@@ -77,20 +84,7 @@ def create_app(settings: Settings) -> Flask:
     idempotency.register(app, database, secrets)
     api = ProblemApi(app)
     api.ma_plugin.converter.add_attribute_function(null_or_reference)
-    for blueprint in (
-        auth_routes.blueprint,
-        users.blueprint,
-        tokens.blueprint,
-        audit.blueprint,
-        models.blueprint,
-        downloads.blueprint,
-        queue.blueprint,
-        tasks.blueprint,
-        hub.blueprint,
-        storage.blueprint,
-        health.blueprint,
-        events.blueprint,
-    ):
+    for blueprint in _BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(dashboard.blueprint)
@@ -98,6 +92,26 @@ def create_app(settings: Settings) -> Flask:
     limits.register(app, settings, connect(settings, decode=False, beside=redis))
     return app
 
+
+# In the order of the document.
+_BLUEPRINTS = (
+    auth_routes.blueprint,
+    users.blueprint,
+    tokens.blueprint,
+    audit.blueprint,
+    models.blueprint,
+    references.blueprint,
+    downloads.blueprint,
+    updates.blueprint,
+    queue.blueprint,
+    tasks.blueprint,
+    hub.blueprint,
+    storage.blueprint,
+    cache.blueprint,
+    catalog.blueprint,
+    health.blueprint,
+    events.blueprint,
+)
 
 _SPEC = {
     "info": {"description": "A register of models, and the service that downloads and keeps the local ones."},

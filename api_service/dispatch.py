@@ -26,6 +26,6 @@ class Dispatcher:
         try:
             self._redis.ping()  # a publish to a broker that hangs takes longer than a request may
         except RedisError as error:
-            log.warning("nudge lost", operation=str(nudge.operation.id), error=type(error).__name__)
+            log.warning("nudge lost", operation=nudge.operation_id, error=type(error).__name__)
             return False
         return ring(self._celery, nudge)

@@ -17,7 +17,7 @@ from api_service.schemas.models import UsageSchema
 from api_service.schemas.operations import progress_object
 from shared.database import UNREACHABLE
 from shared.errors import ServiceUnavailable, WeighbridgeError
-from shared.registry import Usage
+from shared.usage import Usage
 
 STATUS_OF_CODE: dict[str, HTTPStatus] = {
     "VALIDATION_ERROR": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -35,6 +35,11 @@ STATUS_OF_CODE: dict[str, HTTPStatus] = {
     "CONFIRMATION_REQUIRED": HTTPStatus.CONFLICT,
     "OPERATION_CONFLICT": HTTPStatus.CONFLICT,
     "NOT_A_LOCAL_MODEL": HTTPStatus.CONFLICT,
+    "NOT_FROM_THE_HUB": HTTPStatus.CONFLICT,
+    "MODEL_NOT_DOWNLOADED": HTTPStatus.CONFLICT,
+    "PLAN_CHANGED": HTTPStatus.CONFLICT,
+    "CATALOG_ENTRY_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "NOT_IN_CATALOG": HTTPStatus.CONFLICT,
     "IDEMPOTENCY_CONFLICT": HTTPStatus.CONFLICT,
     "UNSAFE_FORMAT": HTTPStatus.CONFLICT,
     "UNDECRYPTABLE_SECRET": HTTPStatus.CONFLICT,
@@ -42,6 +47,7 @@ STATUS_OF_CODE: dict[str, HTTPStatus] = {
     "USER_ALREADY_EXISTS": HTTPStatus.CONFLICT,
     "TOKEN_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "INVALID_LOCAL_PATH": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "NOT_CACHED": HTTPStatus.NOT_FOUND,
     "REPO_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "REVISION_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "FILE_NOT_FOUND": HTTPStatus.NOT_FOUND,

@@ -27,6 +27,7 @@ def register(app: Flask, settings: Settings, redis: Redis) -> None:
         key_prefix="weighbridge:limits",
         in_memory_fallback_enabled=True,
     )
+    hub = limiter.shared_limit(settings.hub_limit, scope="hub")
     sign_in = limiter.shared_limit(settings.sign_in_limit, scope="sign-in")
     limits = {
         "auth.login": sign_in,
@@ -34,7 +35,8 @@ def register(app: Flask, settings: Settings, redis: Redis) -> None:
         "auth.provider_sign_in": sign_in,
         "auth.provider_callback": sign_in,
         "models.test_connection": limiter.limit(settings.test_connection_limit),
-        "hub.preview_repo": limiter.limit(settings.hub_limit),
+        "hub.preview_repo": hub,
+        "updates.look": hub,
     }
     for endpoint, limit in limits.items():
         app.view_functions[endpoint] = limit(app.view_functions[endpoint])

@@ -23,9 +23,10 @@ from shared import events, registry
 from shared.database import Database
 from shared.errors import ModelNotFound, ServiceUnavailable
 from shared.events import EventType, Note
+from shared.manifests import FETCHING
 from shared.secrets import SecretBox
 from shared.settings import Settings
-from shared.tables import UNFINISHED, Operation, OperationKind
+from shared.tables import UNFINISHED, Operation
 
 TICK = 0.25
 # A page that takes nothing for so many messages is gone or asleep; it gets a snapshot when it comes back.
@@ -61,7 +62,7 @@ class Live:
 
     def __init__(self, settings: Settings, database: Database, redis: Redis) -> None:
         """No thread runs before somebody watches."""
-        self._database, self._redis = database, redis
+        self._settings, self._database, self._redis = settings, database, redis
         self._secrets = SecretBox.from_settings(settings)
         self._most = settings.api_threads - FREE_THREADS
         self._is_running = False
@@ -98,11 +99,9 @@ class Live:
             raise ServiceUnavailable("Redis does not answer.") from error
 
     def snapshot(self, *, note_id: str, is_whole: bool) -> Message:
-        """Every unfinished download; `complete` false: notes were lost, so lists want to be read anew."""
+        """Every unfinished download and update; `complete` false: notes were lost, lists are outworn."""
         with self._database.session() as session:
-            wanted = select(Operation).where(
-                Operation.kind == OperationKind.DOWNLOAD, Operation.status.in_(UNFINISHED)
-            )
+            wanted = select(Operation).where(Operation.kind.in_(FETCHING), Operation.status.in_(UNFINISHED))
             found = session.scalars(wanted.order_by(Operation.created_at)).all()
         return Message("snapshot", {"downloads": self._bodies(found), "complete": is_whole}, note_id)
 
@@ -166,6 +165,8 @@ class Live:
 
     def _data(self, note: Note) -> Any:
         """What the note is about; None: of an operation that is gone, as after a restored backup."""
+        if note.model_id is None:
+            return {}
         with self._database.session() as session:
             if note.operation_id is not None:
                 operation = session.get(Operation, note.operation_id)
@@ -177,7 +178,9 @@ class Live:
             except ModelNotFound:  # it has gone since; the note that says so follows
                 return {"id": note.model_id}
             return ModelSchema().dump(
-                model_bodies(session, [model], redis=self._redis, secrets=self._secrets)[0]
+                model_bodies(
+                    session, [model], redis=self._redis, secrets=self._secrets, settings=self._settings
+                )[0]
             )
 
     def _bodies(self, found: Sequence[Operation]) -> list[Any]:

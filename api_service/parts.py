@@ -12,7 +12,9 @@ from api_service.hub_breaker import HubBreaker
 from api_service.single_sign_on import SingleSignOn
 from shared import audit
 from shared.audit import Action, Origin
+from shared.catalog import Catalog
 from shared.database import Database
+from shared.hub import Hub
 from shared.outbound import Door
 from shared.secrets import SecretBox
 from shared.settings import Settings
@@ -35,12 +37,22 @@ class Parts:
     door: Door
     live: "Live"
     single_sign_on: SingleSignOn | None
+    catalog: Catalog
 
 
 def parts() -> Parts:
     """The parts of the app that answers this request."""
     found: Parts = current_app.extensions["weighbridge"]
     return found
+
+
+def hub_as(model: Model | None) -> Hub:
+    """The Hub, asked with a model's own token, else with the installation's. Raises UndecryptableSecret."""
+    here = parts()
+    own = here.secrets.get(model, "hf_token") if model is not None else None
+    common = here.settings.hf_token
+    token = own or (common.get_secret_value() if common else None)
+    return Hub(here.settings.hf_endpoint, token, here.settings.hf_hub_offline)
 
 
 def asked_by() -> dict[str, str]:

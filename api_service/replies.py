@@ -10,12 +10,15 @@ from sqlalchemy.orm import Session
 
 from api_service.parts import parts
 from api_service.schemas.operations import progress_object
-from shared import claims, events, operations, progress
+from shared import catalog, claims, events, operations, progress, registry
+from shared.catalog import Catalog
 from shared.operations import Nudge
 from shared.progress import Progress
 from shared.secrets import SecretBox
+from shared.settings import Settings
 from shared.tables import Model, ModelType, Operation, OperationStatus
 from shared.task_names import TaskName
+from shared.usage import Defaults
 
 log = structlog.get_logger(__name__)
 
@@ -96,16 +99,29 @@ def model_bodies(
     *,
     redis: Redis | None = None,
     secrets: SecretBox | None = None,
+    settings: Settings | None = None,
 ) -> list[dict[str, Any]]:
     """Models as the API shows them: one query and one round trip for all their operations.
 
-    Outside a request the caller gives `redis` and `secrets`.
+    Outside a request the caller gives `redis`, `secrets` and `settings`.
     """
-    box = secrets or parts().secrets
+    box, said = secrets or parts().secrets, settings or parts().settings
+    defaults, curated = Defaults.of(said), catalog.load(said.catalog_dir)
     active = operations.unfinished_of(session, [model.id for model in models])
     bodies = operation_bodies(list(active.values()), in_model_words=True, redis=redis)
     by_model = {body["model_id"]: body for body in bodies}
-    return [_model_body(model, by_model.get(model.id), box) for model in models]
+    former = registry.former_commits(session, [model.id for model in models])
+    return [
+        _model_body(model, by_model.get(model.id), box)
+        | {"is_default": defaults.include(model), "catalog_id": _catalog_id(model, curated)}
+        | {"former_commit": former.get(model.id)}
+        for model in models
+    ]
+
+
+def _catalog_id(model: Model, curated: Catalog) -> str | None:
+    found = curated.find(model.hf_repo, model.model_file, model.category) if model.hf_repo else None
+    return found.id if found else None
 
 
 def model_body(session: Session, model: Model) -> dict[str, Any]:
@@ -117,7 +133,7 @@ def _model_body(model: Model, active: dict[str, Any] | None, secrets: SecretBox)
     columns = {
         column.key: getattr(model, column.key)
         for column in Model.__table__.columns
-        if column.key != "manifest"
+        if column.key not in ("manifest", "former")
     }
     local = model.type is ModelType.LOCAL
     unreadable = secrets.problem(model)

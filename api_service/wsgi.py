@@ -26,7 +26,10 @@ try:
 except SettingsError as error:
     _refuse(error)
 log.set_up(_settings, "api")
-app = create_app(_settings)
+try:
+    app = create_app(_settings)
+except SettingsError as error:  # a file of the catalog
+    _refuse(error)
 _parts = app.extensions["weighbridge"]
 try:
     check_keys(_parts.database, _parts.secrets)

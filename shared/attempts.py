@@ -5,16 +5,20 @@ A write that finds another attempt, or an ended operation, raises OperationLost:
 
 import random
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import case, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
+from shared import references
 from shared.errors import WeighbridgeError
-from shared.operations import back_to_pending, end, lock_both, now
+from shared.integrity import Damage, error_of, named
+from shared.manifests import FETCHING, hold_repo
+from shared.operations import back_to_pending, end, lock_both, now, unfinished_of
 from shared.progress import Progress
-from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, OperationKind, OperationStatus
+from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, OperationKind, OperationStatus, Result
 
 # Seconds before the second attempt after a failure that may pass; doubled for each further one.
 BACKOFF_BASE = 2
@@ -60,8 +64,9 @@ def heartbeat(
     values: dict[str, Any] = {"lease_until": func.now() + timedelta(seconds=lease_seconds)}
     if progress is not None:
         values |= _lasting(progress)
-        # Bytes that moved mean that the failures before were not this download's last word.
-        moved = Operation.bytes_done < progress.bytes_done
+        # Bytes that moved mean that the failures before were not this download's last word. (What begins anew
+        # with each attempt, as a verify does, moves without getting any further.)
+        moved = Operation.kind.in_(FETCHING) & (Operation.bytes_done < progress.bytes_done)
         values["failures"] = case((moved, 0), else_=Operation.failures)
     row = session.execute(
         _fenced(operation_id, attempt).values(**values).returning(Operation.cancel_requested_at)
@@ -73,10 +78,24 @@ def heartbeat(
 
 
 def freeze(session: Session, operation_id: uuid.UUID, attempt: int, *, manifest: dict[str, Any]) -> None:
-    """Keep what is to be fetched, so that later attempts fetch the same. Raises OperationLost."""
+    """Keep what is to be fetched, so that later attempts fetch the same. Raises OperationLost.
+
+    A removal that is at the repository is waited for: what stands there afterwards stays for this download.
+    """
+    of_operation = select(Model.hf_repo).join(Operation, Operation.model_id == Model.id)
+    repo = session.scalar(of_operation.where(Operation.id == operation_id))
+    if repo is not None:
+        hold_repo(session, repo)
     total = sum(file["size"] for file in manifest["files"])
     values = {"manifest": manifest, "bytes_total": total, "files_total": len(manifest["files"])}
     _write(session, operation_id, attempt, **values)
+
+
+def measure(
+    session: Session, operation_id: uuid.UUID, attempt: int, *, bytes_total: int, files_total: int
+) -> None:
+    """How much there is to do, of what fetches nothing. Raises OperationLost."""
+    _write(session, operation_id, attempt, bytes_total=bytes_total, files_total=files_total)
 
 
 def admit(session: Session, operation_id: uuid.UUID, attempt: int) -> None:
@@ -102,23 +121,116 @@ def complete_download(
         for name, value in facts.items():
             setattr(model, name, value)
         model.downloaded, model.downloaded_at = True, func.now()
+        model.verified_at, model.damaged_files = func.now(), None
     end(session, model, operation, OperationStatus.COMPLETED)
 
 
-def files_go(session: Session, operation_id: uuid.UUID, attempt: int) -> None:
-    """Before a delete touches the volume: from now on the model is not downloaded. Raises OperationLost."""
-    model, _operation = _hold(session, operation_id, attempt)
+def complete_verify(
+    session: Session, operation_id: uuid.UUID, attempt: int, *, progress: Progress, damage: Damage
+) -> list[int]:
+    """running -> completed, intact or damaged; the models that are not downloaded any more for that.
+
+    Raises OperationLost.
+    """
+    sharing = _lock_sharing(session, damage) if damage.paths else []
+    model, operation = _hold(session, operation_id, attempt)
+    _set(operation, _lasting(progress))
+    operation.result = Result.DAMAGED if damage.paths else Result.INTACT
+    end(session, None, operation, OperationStatus.COMPLETED)
+    if model is None:
+        return []
+    if not damage.paths:
+        model.verified_at, model.damaged_files = func.now(), None
+        return []
+    # What another operation is at work on is left to the next verify: it may well be bringing the files anew,
+    # and nobody writes about a model but who holds its operation.
+    busy = unfinished_of(session, [other.id for other in sharing])
+    marked = [one for one in sharing if one.id == model.id or one.id not in busy]
+    return [one.id for one in marked if _mark(one, damage)]
+
+
+def _lock_sharing(session: Session, damage: Damage) -> Sequence[Model]:
+    """The downloaded models of the repository, in id order: two verifies never wait for each other."""
+    rows = select(Model).where(Model.hf_repo == damage.repo, Model.downloaded.is_(True)).order_by(Model.id)
+    rows = rows.options(undefer(Model.manifest)).execution_options(populate_existing=True)
+    return session.scalars(rows.with_for_update()).all()
+
+
+def _mark(model: Model, damage: Damage) -> bool:
+    damaged = damage.of(model.manifest) if model.manifest else []
+    if damaged:
+        model.damaged_files, model.error = named(damaged), error_of(damaged)
+        model.downloaded, model.downloaded_at = False, None
+        model.download_status = DownloadStatus.FAILED
+    return bool(damaged)
+
+
+def complete_update(
+    session: Session, operation_id: uuid.UUID, attempt: int, *, progress: Progress, facts: dict[str, Any]
+) -> None:
+    """running -> completed, and the model stands for another commit: `facts` are its columns.
+
+    What it stood for before is its `former`. Raises OperationLost.
+    """
+    model, operation = _hold(session, operation_id, attempt)
+    _set(operation, _lasting(progress) | {"failures": 0, "result": Result.UPDATED})
+    end(session, model, operation, OperationStatus.COMPLETED)
+    if model is not None:
+        model.former = {
+            "commit": model.commit_hash,
+            "manifest": model.manifest,
+            "replaced_at": now(session).isoformat(),
+            "size_bytes": model.file_size_bytes,
+        }
+        _set(model, facts)
+        model.verified_at = func.now()
+
+
+def complete(
+    session: Session,
+    operation_id: uuid.UUID,
+    attempt: int,
+    *,
+    progress: Progress,
+    result: Result,
+    bytes_freed: int | None = None,
+) -> None:
+    """running -> completed, of an operation that leaves the models' rows alone. Raises OperationLost."""
+    _model, operation = _hold(session, operation_id, attempt)
+    for name, value in _lasting(progress).items():
+        setattr(operation, name, value)
+    operation.result, operation.bytes_freed = result, bytes_freed
+    end(session, None, operation, OperationStatus.COMPLETED)
+
+
+def files_go(
+    session: Session, operation_id: uuid.UUID, attempt: int, *, there: dict[str, Any]
+) -> dict[str, Any]:
+    """Before a delete touches the volume: from now on the model is not downloaded, and none can forbid it.
+
+    `there`: was_there and bytes, what the delete finds on the volume. Returns what its first attempt found.
+    Raises OperationLost; ModelInUse when somebody said meanwhile that the model must stay.
+    """
+    model, operation = _hold(session, operation_id, attempt)
+    if operation.plan is None:
+        if model is not None:
+            references.refuse_if_blocked(session, model.id)
+        operation.plan = there
     if model is not None:
         model.download_status, model.downloaded, model.downloaded_at = (
             DownloadStatus.NOT_DOWNLOADED,
             False,
             None,
         )
+    return operation.plan or there
 
 
-def complete_delete(session: Session, operation_id: uuid.UUID, attempt: int) -> None:
+def complete_delete(
+    session: Session, operation_id: uuid.UUID, attempt: int, *, result: Result, bytes_freed: int
+) -> None:
     """running -> completed, and the model's row goes last. Raises OperationLost."""
     model, operation = _hold(session, operation_id, attempt)
+    operation.result, operation.bytes_freed = result, bytes_freed
     end(session, None, operation, OperationStatus.COMPLETED)
     if model is not None:
         session.delete(model)
@@ -178,6 +290,11 @@ def _hold(session: Session, operation_id: uuid.UUID, attempt: int) -> tuple[Mode
     if operation is None or operation.attempt != attempt or operation.status is not OperationStatus.RUNNING:
         raise OperationLost(str(operation_id))
     return model, operation
+
+
+def _set(row: Model | Operation, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(row, name, value)
 
 
 def _held(operation_id: uuid.UUID, attempt: int) -> tuple[Any, ...]:

@@ -33,9 +33,15 @@ class Action(StrEnum):
     MODEL_CHANGED = "model.changed"
     MODEL_DELETED = "model.deleted"  # out of the register; with its files once the worker has removed them
     CONNECTION_TESTED = "model.connection_tested"
+    REFERENCE_SET = "reference.set"  # a consumer says that it uses a model
+    REFERENCE_REMOVED = "reference.removed"
     DOWNLOAD_REQUESTED = "download.requested"
     DOWNLOAD_CANCELED = "download.canceled"
+    VERIFY_REQUESTED = "model.verify_requested"
+    UPDATE_REQUESTED = "model.update_requested"
     DOWNLOAD_CLEARED = "download.cleared"  # from the queue view
+    REPOSITORY_ADOPTED = "cache.adopted"  # a repository of the cache became a model
+    CLEAN_UP_REQUESTED = "cache.clean_up_requested"
     AUDIT_EXPORTED = "audit.exported"
 
 

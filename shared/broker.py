@@ -15,14 +15,15 @@ log = structlog.get_logger(__name__)
 
 
 def ring(app: Celery, nudge: Nudge) -> bool:
-    """Send the nudge's task, with nothing but the operation's id, after the commit.
+    """Send the nudge's task, with nothing but the operation's id (if it is about one), after the commit.
 
     False when the broker is away: the row says what to do, and a sweep will ring instead.
     """
-    operation_id = str(nudge.operation.id)
+    operation_id = nudge.operation_id
     queue = TASK_QUEUES[nudge.task]
+    args = [operation_id] if operation_id else []
     try:
-        app.send_task(nudge.task, args=[operation_id], task_id=operation_id, queue=queue, retry=False)
+        app.send_task(nudge.task, args=args, task_id=operation_id, queue=queue, retry=False)
     except OperationalError as error:
         log.warning("nudge lost", operation=operation_id, task=str(nudge.task), error=type(error).__name__)
         return False

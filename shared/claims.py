@@ -1,5 +1,7 @@
 """Who holds a model: `weighbridge:active:{model_id}` = `{kind}:{operation_id}`, for everybody to see.
 
+What works on the volume as a whole holds `weighbridge:active:volume`.
+
 The row in Postgres decides; a claim is its quick, public copy. It lives for CLAIM_SECONDS unless it is
 renewed, and only its owner releases it. The sweep rebuilds it from the rows after a flush, and drops what an
 operation that has ended left behind.
@@ -25,9 +27,9 @@ return 0
 """
 
 
-def key(model_id: int) -> str:
-    """The Redis key of a model's claim."""
-    return f"weighbridge:active:{model_id}"
+def key(model_id: int | None) -> str:
+    """The Redis key of a model's claim; None: of the volume's."""
+    return f"weighbridge:active:{'volume' if model_id is None else model_id}"
 
 
 def value(operation: Operation) -> str:

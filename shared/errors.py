@@ -79,6 +79,29 @@ class ConfirmationRequired(WeighbridgeError):
     remedy = "Read the warnings and send the request again with confirm=true."
 
 
+class PlanChanged(WeighbridgeError):
+    """The plan no longer has all of these items."""
+
+    code = "PLAN_CHANGED"
+    remedy = "Read the plan again with GET /api/cache/clean-up and choose from what it names now."
+
+
+class RepoInUse(WeighbridgeError):
+    """Models of the register have files of this repository."""
+
+    code = "MODEL_IN_USE"
+    remedy = "Delete the models named in `models` with their files instead."
+
+
+class NotCached(WeighbridgeError):
+    """The cache holds no such repository or file."""
+
+    code = "NOT_CACHED"
+    remedy = (
+        "List what is there with GET /api/cache/repos; refresh the scan with GET /api/storage?refresh=true."
+    )
+
+
 class OperationConflict(WeighbridgeError):
     """Another operation is active for this model."""
 
@@ -91,6 +114,37 @@ class NotALocalModel(WeighbridgeError):
 
     code = "NOT_A_LOCAL_MODEL"
     remedy = "Only models of type local from Hugging Face can be downloaded."
+
+
+class NotFromTheHub(WeighbridgeError):
+    """The files of this model are not from the Hub: no checksum is known of them, and no newer commit."""
+
+    code = "NOT_FROM_THE_HUB"
+    remedy = "Only models with source=huggingface can be verified and updated."
+
+
+class ModelNotDownloaded(WeighbridgeError):
+    """The files of this model are not here, or not all of them are right."""
+
+    code = "MODEL_NOT_DOWNLOADED"
+    remedy = "Start the download first; of damaged files it fetches only what is missing or wrong."
+
+
+class CatalogEntryNotFound(WeighbridgeError):
+    """The catalog has no such entry."""
+
+    code = "CATALOG_ENTRY_NOT_FOUND"
+    remedy = "List the entries with GET /api/catalog."
+
+
+class NotInCatalog(WeighbridgeError):
+    """This installation takes models of its catalog only, and this one is not in it."""
+
+    code = "NOT_IN_CATALOG"
+    remedy = (
+        "Choose an entry of GET /api/catalog, or ask the operator to add this one to the files in "
+        "WEIGHBRIDGE_CATALOG_DIR; WEIGHBRIDGE_CATALOG_ONLY=0 allows all models."
+    )
 
 
 class IdempotencyConflict(WeighbridgeError):

@@ -13,6 +13,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
+from shared.manifests import FETCHING
 from shared.tables import Operation, OperationKind, OperationStatus
 
 STREAM = "weighbridge:events"
@@ -37,6 +38,7 @@ class EventType(StrEnum):
     DOWNLOAD_COMPLETED = "download.completed"
     DOWNLOAD_FAILED = "download.failed"
     DOWNLOAD_CANCELED = "download.canceled"
+    STORAGE_CHANGED = "storage.changed"  # a scan found something else on the volume than the one before
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Note:
 
     id: str
     type: EventType
-    model_id: int
+    model_id: int | None
     operation_id: uuid.UUID | None
 
 
@@ -64,17 +66,24 @@ def note_model(redis: Redis, kind: EventType, model_id: int) -> None:
     _add(redis, {"type": kind.value, "model": model_id})
 
 
-def note_operations(redis: Redis, operations: Iterable[Operation]) -> None:
-    """After the commit: these have a new status; a delete is told as what became of its model.
+def note_storage(redis: Redis) -> None:
+    """After the commit: the volume holds something else than before. Never raises: it is only a note."""
+    _add(redis, {"type": EventType.STORAGE_CHANGED.value})
 
-    Never raises: it is only a note.
+
+def note_operations(redis: Redis, operations: Iterable[Operation]) -> None:
+    """After the commit: these have a new status; what brings no files is told as what became of its model.
+
+    An update is told as a download, and its model too once that stands for another commit. What works on the
+    volume as a whole is no event of a model. Never raises: it is only a note.
     """
     for operation in operations:
-        if operation.kind is OperationKind.DOWNLOAD:
+        if operation.kind in FETCHING:
             kind = _OF_STATUS[operation.status]
             _add(redis, {"type": kind.value, "model": operation.model_id, "operation": str(operation.id)})
-        else:
-            is_gone = operation.status is OperationStatus.COMPLETED
+        has_switched = (operation.kind, operation.status) == (OperationKind.UPDATE, OperationStatus.COMPLETED)
+        if operation.model_id is not None and (operation.kind not in FETCHING or has_switched):
+            is_gone = (operation.kind, operation.status) == (OperationKind.DELETE, OperationStatus.COMPLETED)
             kind = EventType.MODEL_DELETED if is_gone else EventType.MODEL_UPDATED
             note_model(redis, kind, operation.model_id)
 
@@ -118,9 +127,12 @@ def _add(redis: Redis, fields: Any) -> None:
 
 
 def _note(note_id: str, fields: dict[str, str]) -> Note:
-    operation = fields.get("operation")
+    model, operation = fields.get("model"), fields.get("operation")
     return Note(
-        note_id, EventType(fields["type"]), int(fields["model"]), uuid.UUID(operation) if operation else None
+        note_id,
+        EventType(fields["type"]),
+        int(model) if model else None,
+        uuid.UUID(operation) if operation else None,
     )
 
 

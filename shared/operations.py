@@ -6,6 +6,7 @@ Locks are always taken in one order, the model's row before the operation's, so 
 `now` is Postgres's everywhere: no rule compares clocks of two machines.
 """
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +18,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.errors import (
+    ModelNotDownloaded,
     ModelNotFound,
     NotALocalModel,
+    NotFromTheHub,
     OperationConflict,
     OperationNotFound,
+    ValidationError,
 )
 from shared.tables import (
     UNFINISHED,
     DownloadStatus,
     Model,
+    ModelSource,
     ModelType,
     Operation,
     OperationKind,
@@ -33,7 +38,17 @@ from shared.tables import (
 )
 from shared.task_names import TaskName
 
-NUDGED_BY = {OperationKind.DOWNLOAD: TaskName.DOWNLOAD, OperationKind.DELETE: TaskName.DELETE}
+NUDGED_BY = {
+    OperationKind.DOWNLOAD: TaskName.DOWNLOAD,
+    OperationKind.DELETE: TaskName.DELETE,
+    OperationKind.VERIFY: TaskName.VERIFY,
+    OperationKind.UPDATE: TaskName.UPDATE,
+    OperationKind.CLEAN_UP: TaskName.CLEAN_UP,
+}
+
+# What a person may stop; a delete can't be taken back.
+CANCELABLE = (OperationKind.DOWNLOAD, OperationKind.UPDATE, OperationKind.VERIFY)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Requested(StrEnum):
@@ -46,10 +61,15 @@ class Requested(StrEnum):
 
 @dataclass(frozen=True)
 class Nudge:
-    """A bell to ring: the task to send for an operation."""
+    """A bell to ring: the task to send for an operation, or for the volume as a whole."""
 
     task: TaskName
-    operation: Operation
+    operation: Operation | None = None
+
+    @property
+    def operation_id(self) -> str | None:
+        """As the message carries it."""
+        return str(self.operation.id) if self.operation else None
 
 
 def nudge_for(operation: Operation) -> Nudge:
@@ -81,12 +101,24 @@ def request_download(
     operation, outcome = _request(session, model, OperationKind.DOWNLOAD, active, requested_by, request_id)
     if outcome is Requested.CREATED:
         model.download_status, model.error = DownloadStatus.PENDING, None
-        if last is not None:
+        if model.damaged_files and model.manifest:
+            _pin(operation, model.manifest, model.damaged_files)
+        elif last is not None:
             # What an earlier download left is still there, and the bar begins where it stopped.
             operation.bytes_done, operation.bytes_total = last.bytes_done, last.bytes_total
-            session.flush()
-            session.refresh(operation)
+        session.flush()
+        session.refresh(operation)
     return operation, outcome
+
+
+def _pin(operation: Operation, manifest: dict[str, Any], damaged: list[dict[str, Any]]) -> None:
+    """A repair brings the files that the model stands for, wherever its revision has moved since."""
+    sizes = {file["oid"]: file["size"] for file in manifest["files"]}
+    paths = {file["path"] for file in damaged}
+    wrong = {file["oid"] for file in manifest["files"] if file["path"] in paths}
+    operation.manifest, operation.files_total = manifest, len(manifest["files"])
+    operation.bytes_total = sum(sizes.values())
+    operation.bytes_done = operation.bytes_total - sum(sizes[oid] for oid in wrong)
 
 
 def request_delete(
@@ -97,6 +129,53 @@ def request_delete(
     return _request(
         session, model, OperationKind.DELETE, unfinished(session, model_id), requested_by, request_id
     )
+
+
+def request_verify(
+    session: Session, model_id: int, *, requested_by: str, request_id: str | None
+) -> tuple[Operation, Requested]:
+    """Ask for a model's files to be held against their checksums.
+
+    Raises ModelNotFound, OperationConflict and what `check_is_here` raises.
+    """
+    model = lock_model(session, model_id)
+    active = unfinished(session, model_id)
+    if active is None:
+        check_is_here(model)
+    return _request(session, model, OperationKind.VERIFY, active, requested_by, request_id)
+
+
+def request_update(
+    session: Session, model_id: int, *, commit: str | None, requested_by: str, request_id: str | None
+) -> tuple[Operation, Requested]:
+    """Ask for a model to stand for `commit` (the former one: to return), or what its revision means now.
+
+    Raises ModelNotFound, ValidationError, OperationConflict and what `check_is_here` raises.
+    """
+    model = lock_model(session, model_id)
+    active, plan = unfinished(session, model_id), {"commit": commit} if commit else None
+    if active is None:
+        check_is_here(model)
+        if commit not in (None, model.commit_hash) and _COMMIT.fullmatch(str(model.revision)):
+            raise ValidationError({"commit_hash": ["The model's revision is one commit for good."]})
+    elif active.kind is OperationKind.UPDATE and active.plan != plan:
+        raise conflict(active)
+    operation, outcome = _request(session, model, OperationKind.UPDATE, active, requested_by, request_id)
+    if outcome is Requested.CREATED and plan:
+        operation.plan = plan
+        session.flush()
+        session.refresh(operation)
+    return operation, outcome
+
+
+def check_is_here(model: Model) -> None:
+    """Raise NotALocalModel, NotFromTheHub or ModelNotDownloaded unless files from the Hub are here."""
+    if model.type is not ModelType.LOCAL:
+        raise NotALocalModel("This model is hosted; it has no files.")
+    if model.source is not ModelSource.HUGGINGFACE:
+        raise NotFromTheHub()
+    if not model.downloaded:
+        raise ModelNotDownloaded()
 
 
 def _request(
@@ -144,13 +223,14 @@ def _already_done(session: Session, model: Model, requested_by: str) -> Operatio
 
 def conflict(active: Operation) -> OperationConflict:
     """The refusal that names the operation in the way."""
+    what = "for this model" if active.model_id else "already"
     return OperationConflict(
-        f"A {active.kind} is active for this model.", operation_id=str(active.id), operation=str(active.kind)
+        f"A {active.kind} is active {what}.", operation_id=str(active.id), operation=str(active.kind)
     )
 
 
 def cancel(session: Session, model_id: int, *, purge: bool) -> tuple[Operation | None, bool]:
-    """Ask for a model's download to stop: (operation, whether something was active).
+    """Ask for a model's download, update or verify to stop: (operation, whether something was active).
 
     A pending one is canceled at once; a running one learns of it from the flag or its next heartbeat.
     With nothing active the last download is returned, None when there never was one.
@@ -160,13 +240,14 @@ def cancel(session: Session, model_id: int, *, purge: bool) -> tuple[Operation |
     if model.type is not ModelType.LOCAL:
         raise NotALocalModel()
     operation = unfinished(session, model_id)
-    if operation is not None and operation.kind is not OperationKind.DOWNLOAD:
+    if operation is not None and operation.kind not in CANCELABLE:
         raise conflict(operation)
     active = operation is not None
     operation = lock_operation(session, operation.id) if operation else latest_download(session, model_id)
     if operation is None:
         return None, False
-    if purge and operation.status is not OperationStatus.COMPLETED:
+    brings_files = operation.kind is not OperationKind.VERIFY
+    if purge and brings_files and operation.status is not OperationStatus.COMPLETED:
         operation.purge_requested_at = func.now()
     if operation.status in (OperationStatus.PENDING, OperationStatus.PAUSED):
         end(session, model, operation, OperationStatus.CANCELED)
@@ -218,7 +299,7 @@ def unfinished_of(session: Session, model_ids: Sequence[int]) -> dict[int, Opera
     rows = session.scalars(
         select(Operation).where(Operation.model_id.in_(model_ids), Operation.status.in_(UNFINISHED))
     )
-    return {operation.model_id: operation for operation in rows}
+    return {operation.model_id: operation for operation in rows if operation.model_id is not None}
 
 
 def latest_download(session: Session, model_id: int) -> Operation | None:
@@ -234,9 +315,9 @@ def latest_download(session: Session, model_id: int) -> Operation | None:
 # What the rules above share
 
 
-def _locked(operation_id: uuid.UUID) -> Any:
+def _locked(operation_id: uuid.UUID, *, skip_locked: bool = False) -> Any:
     row = select(Operation).where(Operation.id == operation_id)
-    return row.with_for_update().execution_options(populate_existing=True)
+    return row.with_for_update(skip_locked=skip_locked).execution_options(populate_existing=True)
 
 
 def lock_both(
@@ -244,11 +325,15 @@ def lock_both(
 ) -> tuple[Model | None, Operation | None]:
     """The operation's model and the operation, locked in this order; None where a row is gone.
 
-    With `skip_locked` (None, None) also when somebody else works on the model.
+    With `skip_locked` (None, None) also when somebody else works on the model. An operation on the volume as
+    a whole has no model.
     """
-    model_id = session.scalar(select(Operation.model_id).where(Operation.id == operation_id))
-    if model_id is None:
+    found = session.execute(select(Operation.model_id).where(Operation.id == operation_id)).one_or_none()
+    if found is None:
         return None, None
+    model_id = found[0]
+    if model_id is None:
+        return None, session.scalar(_locked(operation_id, skip_locked=skip_locked))
     row = select(Model).where(Model.id == model_id).execution_options(populate_existing=True)
     model = session.scalar(row.with_for_update(skip_locked=skip_locked))
     if model is None and skip_locked and session.get(Model, model_id) is not None:

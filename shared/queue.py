@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, aliased
 
 from shared import operations
 from shared.errors import OperationNotFound
-from shared.tables import UNFINISHED, Operation, OperationKind, OperationStatus
+from shared.manifests import FETCHING
+from shared.tables import UNFINISHED, Operation, OperationStatus, Result
 
 # How long a finished download is news.
 FINISHED_FOR = timedelta(hours=24)
@@ -36,8 +37,8 @@ _SECTIONS = {
 
 
 def downloads() -> Select[Operation]:
-    """Every download that was ever asked for."""
-    return select(Operation).where(Operation.kind == OperationKind.DOWNLOAD)
+    """Every download and update that was ever asked for: what brings files."""
+    return select(Operation).where(Operation.kind.in_(FETCHING))
 
 
 def sections(session: Session) -> dict[Section, list[Operation]]:
@@ -55,7 +56,7 @@ def dismiss(session: Session, operation_id: uuid.UUID) -> Operation | None:
     """
     operation = get(session, operation_id)
     canceled = None
-    if operation.status in UNFINISHED:
+    if operation.status in UNFINISHED and operation.model_id is not None:
         canceled, _active = operations.cancel(session, operation.model_id, purge=False)
     operation.dismissed_at = func.now()
     session.flush()
@@ -63,9 +64,9 @@ def dismiss(session: Session, operation_id: uuid.UUID) -> Operation | None:
 
 
 def get(session: Session, operation_id: uuid.UUID) -> Operation:
-    """A download by its id. Raises OperationNotFound, for deletes too."""
+    """A download or update by its id. Raises OperationNotFound, for what brings no files too."""
     operation = operations.get(session, operation_id)
-    if operation.kind is not OperationKind.DOWNLOAD:
+    if operation.kind not in FETCHING:
         raise OperationNotFound()
     return operation
 
@@ -81,7 +82,7 @@ def _ended(session: Session) -> Sequence[Operation]:
         select(newer.id)
         .where(
             newer.model_id == Operation.model_id,
-            newer.kind == OperationKind.DOWNLOAD,
+            newer.kind.in_(FETCHING),
             newer.created_at > Operation.created_at,
         )
         .exists()
@@ -93,6 +94,7 @@ def _ended(session: Session) -> Sequence[Operation]:
             (Operation.status == OperationStatus.COMPLETED) & lately,
         ),
         Operation.dismissed_at.is_(None),
+        Operation.result.is_distinct_from(Result.UP_TO_DATE),  # it brought nothing
         ~asked_again,
     )
     return session.scalars(shown.order_by(Operation.finished_at.desc()).limit(200)).all()

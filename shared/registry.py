@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,19 +13,19 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import local_paths, operations
+from shared import catalog, local_paths, operations
+from shared.catalog import Catalog
 from shared.errors import (
-    ConfirmationRequired,
     ModelAlreadyDownloaded,
     ModelAlreadyExists,
-    ModelInUse,
     ModelNotFound,
+    NotInCatalog,
     ValidationError,
 )
 from shared.formats import MOST_NAMED, refuse_unsafe, unsafe_files
 from shared.secrets import SecretBox
 from shared.settings import Settings
-from shared.tables import DownloadStatus, Model, ModelSource, ModelType, Operation, Provider
+from shared.tables import DownloadStatus, Model, ModelSource, ModelType, Provider
 
 HOSTED_FIELDS = frozenset({"provider", "base_url", "api_key", "api_version", "deployment"})
 HUB_FIELDS = frozenset({"hf_repo", "revision", "model_file", "allow_patterns", "ignore_patterns", "hf_token"})
@@ -44,24 +44,27 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 @dataclass(frozen=True)
 class Limits:
-    """What the operator allows of files: folders of local paths, and whether only safe formats."""
+    """What the operator allows of files: folders of local paths, safe formats or all, the catalog or all."""
 
     roots: Sequence[str] = ()
     safe_formats_only: bool = False
+    catalog: Catalog | None = None  # null: whatever the Hub has
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
         """Those of the settings."""
-        return cls(settings.local_path_roots, settings.safetensors_only)
+        only = catalog.load(settings.catalog_dir) if settings.catalog_only else None
+        return cls(settings.local_path_roots, settings.safetensors_only, only)
 
 
 def register(session: Session, fields: Mapping[str, Any], *, secrets: SecretBox, limits: Limits) -> Model:
     """Insert a model. `fields` is the request in snake case, each value already checked for its form.
 
-    Raises ValidationError, InvalidLocalPath, UnsafeFormat, ModelAlreadyExists.
+    Raises ValidationError, InvalidLocalPath, UnsafeFormat, NotInCatalog, ModelAlreadyExists.
     """
     values = _with_defaults(dict(fields))
     _check(values)
+    _check_catalog(values, limits)
     _check_format(values, limits)
     model = Model(
         **{name: value for name, value in values.items() if name not in SECRET_FIELDS | {"download_now"}}
@@ -82,14 +85,19 @@ def change(
 ) -> Model:
     """Change the given fields; an absent secret stays, a string replaces it, None removes it.
 
-    Raises ModelNotFound, ValidationError, ModelAlreadyDownloaded, OperationConflict, ModelAlreadyExists.
+    Raises ModelNotFound, ValidationError, ModelAlreadyDownloaded, OperationConflict, NotInCatalog,
+    ModelAlreadyExists.
     """
     model = operations.lock_model(session, model_id)
-    _refuse_new_identity(session, model, fields)
+    if _refuse_new_identity(session, model, fields):
+        # What was to be repaired, or returned to, were files of what the model stood for before.
+        model.damaged_files, model.former = None, None
     merged = {
         name: getattr(model, name, None) for name in HOSTED_FIELDS | LOCAL_FIELDS if _is_set(model, name)
     }
     _check(merged | dict(fields) | {"type": model.type})
+    if any(fields[name] != getattr(model, name) for name in IDENTITY_FIELDS & fields.keys()):
+        _check_catalog(merged | dict(fields), limits)
     _check_format(fields, limits)
     before = connection_of(model)
     with _written(session, model):
@@ -138,59 +146,17 @@ def get(session: Session, model_id: int) -> Model:
     return model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Can a model be deleted, what would that free, and who would miss it. Sizes in bytes."""
-
-    model_id: int
-    is_installed: bool
-    size_on_disk_bytes: int
-    estimated_freed_bytes: int
-    blocked_by: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    is_default: bool
-    loaded_in: list[str] = field(default_factory=list)
-    active_operation: Operation | None = None
-
-    @property
-    def can_delete(self) -> bool:
-        """Nobody forbids it."""
-        return not self.blocked_by
-
-    @property
-    def requires_confirmation(self) -> bool:
-        """There is something to read before."""
-        return bool(self.warnings)
+def check_download(model: Model, limits: Limits) -> None:
+    """Raise NotInCatalog where bytes of this model may not be fetched: it may be older than the switch."""
+    names = ("source", "hf_repo", "revision", "model_file")
+    _check_catalog({name: getattr(model, name) for name in names}, limits)
 
 
-def usage(session: Session, model: Model) -> Usage:
-    """What deleting the model would mean; for a local path nothing is freed, since its files stay."""
-    size = model.file_size_bytes if model.downloaded and model.file_size_bytes else 0
-    return Usage(
-        model_id=model.id,
-        is_installed=bool(model.downloaded),
-        size_on_disk_bytes=size,
-        estimated_freed_bytes=0 if model.source is ModelSource.PATH else size,
-        warnings=["It is a default model of this installation."] if model.is_default else [],
-        is_default=model.is_default,
-        active_operation=operations.unfinished(session, model.id),
-    )
-
-
-def allow_delete(session: Session, model_id: int, *, confirmed: bool) -> Model:
-    """Lock the model and make sure that it may be deleted.
-
-    Raises ModelNotFound, ModelInUse, ConfirmationRequired (both with the usage as a fact).
-    """
-    model = operations.lock_model(session, model_id)
-    found = usage(session, model)
-    if found.active_operation is not None:
-        session.expunge(found.active_operation)  # a refusal rolls back, and must still be able to tell of it
-    if not found.can_delete:
-        raise ModelInUse(usage=found)
-    if found.requires_confirmation and not confirmed:
-        raise ConfirmationRequired(usage=found)
-    return model
+def former_commits(session: Session, model_ids: Sequence[int]) -> dict[int, str]:
+    """What each model stood for before its last update, where it can return to that; in one query."""
+    commit = Model.former["commit"].astext
+    kept = Model.id.in_(model_ids), Model.former.is_not(None)
+    return {row[0]: row[1] for row in session.execute(select(Model.id, commit).where(*kept))}
 
 
 def remove(session: Session, model: Model) -> None:
@@ -215,14 +181,14 @@ def find_same(session: Session, *, repo: str, revision: str, file: str | None) -
     )
 
 
-def free_name(session: Session, *, repo: str, file: str | None) -> str:
+def free_name(session: Session, *, repo: str, file: str | None, preferred: str | None = None) -> str:
     """A name for a model that nobody has named: `Qwen3-0.6B-Q4_0.gguf` -> `Qwen3 0.6B Q4_0`.
 
-    Where that is taken the repository stands before it, and then a number behind it.
+    Where that (and the preferred one) is taken the repository stands before it, and then a number behind it.
     """
     own = repo.rsplit("/", 1)[-1]
     known = PurePosixPath(file).stem if file else own
-    short = known.replace("-", " ").strip() or own.replace("-", " ")
+    short = preferred or known.replace("-", " ").strip() or own.replace("-", " ")
     numbered = (f"{repo} {short}"[: LONGEST_NAME - 6] + f" ({number})" for number in itertools.count(2))
     names = itertools.chain((short[:LONGEST_NAME], f"{repo} {short}"[:LONGEST_NAME]), numbered)
     return next(name for name in names if session.scalar(select(Model.id).where(Model.name == name)) is None)
@@ -276,15 +242,29 @@ def _is_set(model: Model, name: str) -> bool:
     return getattr(model, name, None) is not None
 
 
-def _refuse_new_identity(session: Session, model: Model, fields: Mapping[str, Any]) -> None:
+def _refuse_new_identity(session: Session, model: Model, fields: Mapping[str, Any]) -> bool:
+    """Whether the model is to stand for other files, which is refused while it has some."""
     moved = sorted(name for name in IDENTITY_FIELDS & fields.keys() if fields[name] != getattr(model, name))
     if not moved or model.type is not ModelType.LOCAL:
-        return
+        return False
     active = operations.unfinished(session, model.id)
     if active is not None:
         raise operations.conflict(active)
     if model.downloaded:
         raise ModelAlreadyDownloaded(fields=moved)
+    return True
+
+
+def _check_catalog(values: Mapping[str, Any], limits: Limits) -> None:
+    if limits.catalog is None or values.get("source") is not ModelSource.HUGGINGFACE:
+        return
+    repo, revision, file = values["hf_repo"], values["revision"], values.get("model_file") or None
+    entries = [entry for entry in limits.catalog.entries if (entry.repo, entry.filename) == (repo, file)]
+    if not entries:
+        raise NotInCatalog(f"The catalog has no {repo}, {file or 'the whole repository'}.")
+    # Anybody may propose another revision (refs/pr/1) of somebody's repository.
+    if all(entry.revision != revision for entry in entries):
+        raise NotInCatalog(f"The catalog has {repo} at {entries[0].revision} only, not at {revision}.")
 
 
 def _check_format(values: Mapping[str, Any], limits: Limits) -> None:

@@ -159,6 +159,22 @@ class Settings(BaseSettings):
         "Bytes of the volume that downloads leave free.",
         ge=0,
     )
+    scan_seconds: float = _setting(
+        "WEIGHBRIDGE_SCAN_SECONDS",
+        300,
+        "How often a worker looks at what the cache holds, beside after each operation.",
+        gt=0,
+        le=86_400,
+    )
+    cache_quota_bytes: int | None = _setting(
+        "WEIGHBRIDGE_CACHE_QUOTA_BYTES",
+        None,
+        "What the cache may hold; beyond it, a plan names what was used longest ago. Empty: no quota.",
+        ge=0,
+    )
+    cache_evict: bool = _setting(
+        "WEIGHBRIDGE_CACHE_EVICT", False, "1: a worker carries out the quota's plan; 0: a person does."
+    )
     local_path_roots: CommaSeparated = _setting(
         "WEIGHBRIDGE_LOCAL_PATH_ROOTS", (), "Comma-separated absolute folders for models of source=path."
     )
@@ -171,6 +187,22 @@ class Settings(BaseSettings):
         "WEIGHBRIDGE_DEFAULT_MODELS",
         ("unsloth/Qwen3-0.6B-GGUF:Qwen3-0.6B-Q4_0.gguf",),
         "Comma-separated owner/name[@revision][:file], registered at first start; `none` for nothing.",
+    )
+    default_embedding_model: str | None = _setting(
+        "WEIGHBRIDGE_DEFAULT_EMBEDDING_MODEL",
+        None,
+        "Id or name of the embedding model that is used by default; to delete it wants a confirmation.",
+    )
+    default_llm: str | None = _setting(
+        "WEIGHBRIDGE_DEFAULT_LLM", None, "Id or name of the LLM that is used by default; the same."
+    )
+    catalog_dir: Path | None = _setting(
+        "WEIGHBRIDGE_CATALOG_DIR",
+        None,
+        "Folder of YAML files that add to the curated catalog or override it (docs/catalog.md).",
+    )
+    catalog_only: bool = _setting(
+        "WEIGHBRIDGE_CATALOG_ONLY", False, "1: refuse models of the Hub that are not in the catalog."
     )
     lease_seconds: int = _setting(
         "WEIGHBRIDGE_LEASE_SECONDS", 30, "A running operation whose worker is silent so long goes back.", ge=3
@@ -222,6 +254,11 @@ class Settings(BaseSettings):
             "admin_token": self.admin_token or _secret_file(self.data_dir / ADMIN_TOKEN_FILE),
         }
         return self.model_copy(update=found)
+
+    @property
+    def default_names(self) -> tuple[str, ...]:
+        """Ids or names of the models that are used by default."""
+        return tuple(name for name in (self.default_embedding_model, self.default_llm) if name)
 
     @property
     def cache_dir(self) -> Path:

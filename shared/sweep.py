@@ -10,6 +10,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.errors import DownloadFailed, FilesGone
+from shared.integrity import Problem, named
 from shared.operations import (
     NUDGED_BY,
     Nudge,
@@ -120,12 +121,17 @@ def _silent(session: Session, operation: Operation) -> bool:
     return operation.lease_until is None or operation.lease_until < now(session)
 
 
-def files_are_gone(session: Session, model_id: int) -> bool:
-    """A downloaded model's files have vanished from the volume: say so in its row. False: no longer true."""
+def files_are_gone(session: Session, model_id: int, *, missing: Collection[str] = ()) -> bool:
+    """A downloaded model's files have vanished from the volume: say so in its row. False: no longer true.
+
+    `missing` are the names of those that are gone. They count as damaged: the next download is a repair then,
+    and brings the same commit again, not what the revision means by that time.
+    """
     model = session.get(Model, model_id, with_for_update=True)
     if model is None or not model.downloaded or unfinished(session, model_id) is not None:
         return False
     model.downloaded, model.downloaded_at = False, None
     model.download_status = DownloadStatus.NOT_DOWNLOADED
     model.error = FilesGone().as_dict()
+    model.damaged_files = named([{"path": path, "problem": str(Problem.MISSING)} for path in missing]) or None
     return True

@@ -23,7 +23,8 @@ from sqlalchemy import delete, select
 
 from shared.database import Database
 from shared.errors import ServiceUnavailable
-from shared.tables import UNFINISHED, Model, Operation, OperationKind
+from shared.operations import CANCELABLE
+from shared.tables import UNFINISHED, Model, Operation
 from tests.conftest import ADMIN_TOKEN, ROOT, SECRET_KEY, Servers
 from tests.hub_server import HubServer
 
@@ -167,7 +168,7 @@ class Stack:
         with database.session() as session:
             found = session.scalars(select(Operation).where(Operation.status.in_(UNFINISHED))).all()
         for operation in found:
-            if operation.kind is OperationKind.DOWNLOAD:
+            if operation.kind in CANCELABLE:
                 self.call("POST", f"/api/models/{operation.model_id}/cancel-download")
         return list(found)
 

@@ -25,7 +25,7 @@ from shared.progress import Progress
 from shared.tables import Operation
 from worker_service import lifeline
 from worker_service.context import Context
-from worker_service.volume import note_volume
+from worker_service.volume import note_volume, scan_volume
 
 SAMPLES_PER_SECOND = 4
 # Seconds over which the speed is averaged: calm enough to read, quick enough to show a stall.
@@ -206,6 +206,7 @@ def tidy(context: Context, operation: Operation) -> None:
     """An attempt has ended: look at the volume, tell those who watch, give claim and flag back."""
     try:
         note_volume(context)
+        scan_volume(context)
         with context.database.session() as session:
             after = operations.get(session, operation.id)
         events.note_operations(context.redis, [after])

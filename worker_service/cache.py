@@ -3,22 +3,38 @@
 Nothing here follows a symbolic link, and nothing outside the cache root is ever touched.
 """
 
+import errno
 import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from huggingface_hub.file_download import repo_folder_name
 
 from shared.errors import CachePermissionDenied
-from worker_service.manifests import ManifestJson, oids
-from worker_service.transfer import purge_partials
+from shared.hub_names import path_problem
+from shared.manifests import ManifestJson, oids
+from worker_service.transfer import allocated_bytes, half_files, purge_partials
+
+# Called before each file that goes; what it raises ends the removal there.
+Beat = Callable[[], None]
 
 
-def remove(cache_dir: Path, repo: str, manifest: ManifestJson, needed: Sequence[ManifestJson]) -> int:
+def _no_beat() -> None:
+    """Nobody watches."""
+
+
+def remove(
+    cache_dir: Path,
+    repo: str,
+    manifest: ManifestJson,
+    needed: Sequence[ManifestJson],
+    *,
+    beat: Beat = _no_beat,
+) -> int:
     """Remove the files of a manifest, but for those that the `needed` manifests name; bytes freed.
 
     A blob goes when no snapshot of the repository points to it any more; the repository's folder goes with
@@ -31,9 +47,9 @@ def remove(cache_dir: Path, repo: str, manifest: ManifestJson, needed: Sequence[
         if not _is_real_folder(folder):
             return 0
         _refuse_links(_folders_of(folder))
-        _unlink_snapshot(folder, manifest, needed)
-        _drop_refs(folder)
-        freed = _drop_blobs(folder, oids([manifest]) - oids(needed))
+        _unlink_snapshot(folder, manifest, needed, beat)
+        _drop_refs(folder, is_needed=bool(needed))
+        freed = _drop_blobs(folder, oids([manifest]) - oids(needed), beat)
         if not needed and not any((folder / "snapshots").glob("*")):
             freed += _drop_folder(cache_dir, folder)
     except OSError as error:
@@ -42,7 +58,12 @@ def remove(cache_dir: Path, repo: str, manifest: ManifestJson, needed: Sequence[
 
 
 def drop_unfinished(
-    cache_dir: Path, repo: str, asked: Sequence[ManifestJson], needed: Sequence[ManifestJson]
+    cache_dir: Path,
+    repo: str,
+    asked: Sequence[ManifestJson],
+    needed: Sequence[ManifestJson],
+    *,
+    beat: Beat = _no_beat,
 ) -> int:
     """Drop what unfinished downloads left: half files, and blobs that no snapshot names; bytes freed.
 
@@ -53,15 +74,108 @@ def drop_unfinished(
     folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
     try:
         _refuse_links(_own_folders(cache_dir))
+        beat()
         freed = purge_partials(cache_dir, unneeded)
         if _is_real_folder(folder):
             _refuse_links(_folders_of(folder))
-            freed += _drop_blobs(folder, unneeded)
+            freed += _drop_blobs(folder, unneeded, beat)
             if not needed and not any((folder / "snapshots").glob("*")):
                 freed += _drop_folder(cache_dir, folder)
     except OSError as error:
         raise CachePermissionDenied(f"{cache_dir} can't be changed: {error.strerror}.") from error
     return freed
+
+
+def drop_revision(
+    cache_dir: Path, repo: str, commit: str, needed: Sequence[ManifestJson], beat: Beat = _no_beat
+) -> int:
+    """Remove one snapshot of a repository, and the blobs that only it names; bytes freed.
+
+    What the `needed` manifests name stays. What is missing already is no error. Raises CachePermissionDenied.
+    """
+    folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
+    snapshot = folder / "snapshots" / commit
+    try:
+        _refuse_links(_own_folders(cache_dir))
+        if path_problem(commit) or "/" in commit or not _is_real_folder(folder):
+            return 0
+        _refuse_links(_folders_of(folder))
+        if not _is_real_folder(snapshot):
+            return 0
+        named = set(_blobs_in_use(snapshot))
+        beat()
+        freed = _put_aside(cache_dir, snapshot)
+        _drop_refs(folder, is_needed=bool(needed))
+        freed += _drop_blobs(folder, named - oids(needed))
+        if not needed and not any((folder / "snapshots").glob("*")):
+            freed += _drop_folder(cache_dir, folder)
+    except OSError as error:
+        raise CachePermissionDenied(f"{cache_dir} can't be changed: {error.strerror}.") from error
+    return freed
+
+
+def bytes_there(cache_dir: Path, repo: str, blobs: set[str]) -> int:
+    """Bytes of the volume that these blobs of a repository and their half files take up."""
+    taken = sum(allocated_bytes(cache_dir, oid) for oid in half_files(cache_dir) & blobs)
+    folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
+    if _is_real_folder(folder) and _is_real_folder(folder / "blobs"):
+        for oid in blobs:
+            with suppress(OSError):
+                taken += (folder / "blobs" / oid).lstat().st_size
+    return taken
+
+
+def has_names(cache_dir: Path, repo: str, manifests: Iterable[ManifestJson]) -> bool:
+    """Whether a snapshot has a name of these manifests, whether or not a file stands behind it."""
+    snapshots = cache_dir / repo_folder_name(repo_id=repo, repo_type="model") / "snapshots"
+    return any(
+        os.path.lexists(snapshots / manifest["commit"] / file["path"])
+        for manifest in manifests
+        for file in manifest["files"]
+    )
+
+
+def drop_repo(cache_dir: Path, repo: str) -> int:
+    """Remove a whole repository, whoever downloaded it; bytes freed, 0 where there is none.
+
+    Raises CachePermissionDenied.
+    """
+    folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
+    try:
+        _refuse_links(_own_folders(cache_dir))
+        _empty_trash(cache_dir)
+        return _drop_folder(cache_dir, folder) if _is_real_folder(folder) else 0
+    except OSError as error:
+        raise CachePermissionDenied(f"{cache_dir} can't be changed: {error.strerror}.") from error
+
+
+def drop_wrong_blobs(cache_dir: Path, repo: str, wrong: Mapping[str, os.stat_result]) -> int:
+    """Remove blobs that were found to hold wrong bytes; bytes freed.
+
+    `wrong`: how each was seen before. One that is not so any more was replaced meanwhile, and stays; so do
+    names that point to a blob: they wait for the right bytes. Raises CachePermissionDenied.
+    """
+    folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
+    freed = 0
+    try:
+        if not _is_real_folder(folder):
+            return 0
+        _refuse_links(_folders_of(folder))
+        for oid, seen in wrong.items():
+            blob = folder / "blobs" / oid
+            with suppress(FileNotFoundError):
+                found = blob.lstat()
+                if _identity(found) == _identity(seen):
+                    blob.unlink()
+                    freed += found.st_size
+    except OSError as error:
+        raise CachePermissionDenied(f"{cache_dir} can't be changed: {error.strerror}.") from error
+    return freed
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    """An inode's number is given again soon; the time of its last change is not."""
+    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def _own_folders(cache_dir: Path) -> tuple[Path, ...]:
@@ -82,14 +196,18 @@ def _refuse_links(folders: Sequence[Path]) -> None:
             )
 
 
-def _unlink_snapshot(folder: Path, manifest: ManifestJson, needed: Sequence[ManifestJson]) -> None:
+def _unlink_snapshot(
+    folder: Path, manifest: ManifestJson, needed: Sequence[ManifestJson], beat: Beat
+) -> None:
     commit = manifest["commit"]
     kept = {file["path"] for other in needed if other["commit"] == commit for file in other["files"]}
     snapshot = folder / "snapshots" / commit
     for path in sorted({file["path"] for file in manifest["files"]} - kept):
         if _is_inside(snapshot, path):
+            beat()
             (snapshot / path).unlink(missing_ok=True)
-    _drop_empty_folders(snapshot)
+    # Where a download is about to put a name, its folder stays.
+    _drop_empty_folders(snapshot, but={snapshot / above for path in kept for above in Path(path).parents})
 
 
 def _is_inside(snapshot: Path, path: str) -> bool:
@@ -98,16 +216,24 @@ def _is_inside(snapshot: Path, path: str) -> bool:
     return all(_is_real_folder(step) for step in steps)
 
 
-def _drop_empty_folders(top: Path) -> None:
+def _drop_empty_folders(top: Path, *, but: Iterable[Path] = ()) -> None:
     if not _is_real_folder(top):
         return
+    kept = {str(folder) for folder in but}
     for folder, _folders, _names in os.walk(top, topdown=False):
-        if not os.listdir(folder):
-            os.rmdir(folder)
+        try:
+            if folder not in kept:
+                os.rmdir(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                raise
 
 
-def _drop_refs(folder: Path) -> None:
-    """A ref to a snapshot that is gone would make readers stumble."""
+def _drop_refs(folder: Path, *, is_needed: bool) -> None:
+    """A ref to a snapshot that is gone would make readers stumble.
+
+    Where the repository `is_needed`, a download may be about to write a ref: its folder stays.
+    """
     for ref in list((folder / "refs").rglob("*")):
         if (
             not ref.is_symlink()
@@ -115,15 +241,17 @@ def _drop_refs(folder: Path) -> None:
             and not (folder / "snapshots" / ref.read_text(errors="replace").strip()).is_dir()
         ):
             ref.unlink()
-    _drop_empty_folders(folder / "refs")
+    if not is_needed:
+        _drop_empty_folders(folder / "refs")
 
 
-def _drop_blobs(folder: Path, unneeded: set[str]) -> int:
+def _drop_blobs(folder: Path, unneeded: set[str], beat: Beat = _no_beat) -> int:
     used = set(_blobs_in_use(folder / "snapshots"))
     freed = 0
     for oid in unneeded - used:
         blob = folder / "blobs" / oid
         if os.path.lexists(blob):
+            beat()
             freed += blob.lstat().st_size
             blob.unlink()
     return freed
@@ -139,14 +267,23 @@ def _blobs_in_use(snapshots: Path) -> Iterator[str]:
 
 def _drop_folder(cache_dir: Path, folder: Path) -> int:
     """Rename first: readers see the repository whole or not at all, and a crash leaves only trash."""
-    freed = sum(blob.lstat().st_size for blob in (folder / "blobs").glob("*"))
-    trash = cache_dir / ".weighbridge" / "trash" / uuid.uuid4().hex
-    trash.parent.mkdir(parents=True, exist_ok=True)
-    folder.rename(trash)
-    _burn(trash)
+    freed = _put_aside(cache_dir, folder)
     locks = cache_dir / ".locks" / folder.name
     if _is_real_folder(locks):
         shutil.rmtree(locks, ignore_errors=True)
+    return freed
+
+
+def _put_aside(cache_dir: Path, folder: Path) -> int:
+    """Rename a folder into the trash and burn it there; the bytes of its files, as a scan counts them."""
+    trash = cache_dir / ".weighbridge" / "trash" / uuid.uuid4().hex
+    trash.parent.mkdir(parents=True, exist_ok=True)
+    # Before it is trash: from then on another removal may burn it, too.
+    parts = [folder / "blobs", folder / "snapshots"] if folder.parent == cache_dir else [folder]
+    files = (path for part in parts for path in part.rglob("*"))
+    freed = sum(path.lstat().st_size for path in files if _is_real_file(path))
+    folder.rename(trash)
+    _burn(trash)
     return freed
 
 
@@ -172,9 +309,22 @@ def _is_real_folder(path: Path) -> bool:
         return False
 
 
+def _is_real_file(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
 def is_there(path: str) -> bool:
     """The published file or snapshot of a model still stands, with its blob behind it."""
     return os.path.isfile(path) or (os.path.isdir(path) and any(os.scandir(path)))
+
+
+def missing_names(cache_dir: Path, repo: str, manifest: ManifestJson | None) -> list[str]:
+    """The files of a manifest that can't be read under their names."""
+    if manifest is None:
+        return []
+    folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
+    snapshot = folder / "snapshots" / manifest["commit"]
+    return [file["path"] for file in manifest["files"] if not (snapshot / file["path"]).is_file()]
 
 
 def find_file(cache_dir: Path, repo: str, revision: str, file: str) -> tuple[str, Path] | None:

@@ -6,10 +6,11 @@ import structlog
 
 from shared import attempts, operations, progress
 from shared.errors import OperationNotFound
+from shared.manifests import asked_for, needed_of_repo
 from shared.tables import UNFINISHED, Model, Operation, OperationStatus
 from worker_service import cache
 from worker_service.context import Context
-from worker_service.manifests import asked_for, needed_by_others
+from worker_service.holding import holding
 
 log = structlog.get_logger(__name__)
 
@@ -28,13 +29,21 @@ def carry_out_cancel(context: Context, operation_id: uuid.UUID) -> None:
 
 
 def _purge(context: Context, operation: Operation) -> None:
-    freed = 0
     with context.database.session() as session:
         model = session.get(Model, operation.model_id)
-        # A newer download of the model goes on from these bytes.
-        wanted = model is not None and (model.downloaded or operations.unfinished(session, model.id))
-        if model is not None and model.hf_repo and not wanted:
-            asked, needed = asked_for(session, model.id), needed_by_others(session, model)
-            freed = cache.drop_unfinished(context.settings.cache_dir, model.hf_repo, asked, needed)
+    freed = _drop_kept(context, model.id, model.hf_repo) if model is not None and model.hf_repo else 0
+    with context.database.session() as session:
         attempts.purged(session, operation.id)
     log.info("kept bytes dropped", operation=str(operation.id), bytes=freed, request_id=operation.request_id)
+
+
+def _drop_kept(context: Context, model_id: int, repo: str) -> int:
+    with holding(context, repo) as (session, beat):
+        model = session.get(Model, model_id)
+        # A newer download of the model goes on from these bytes.
+        if model is None or operations.unfinished(session, model_id):
+            return 0
+        # What the model has stays: an update that was canceled has brought the rest.
+        needed = needed_of_repo(session, repo, but=None if model.downloaded else model_id)
+        asked = asked_for(session, model_id)
+        return cache.drop_unfinished(context.settings.cache_dir, repo, asked, needed, beat=beat)

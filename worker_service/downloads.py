@@ -1,85 +1,118 @@
-"""Carry out a download: begin, freeze the manifest, transfer, complete; and each way to end early."""
+"""Carry out a download: freeze the manifest, transfer, say what has come. A repair is one too.
 
-import hashlib
+What an update shares with it stands here as well.
+"""
+
+import os
 import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import structlog
-from celery import current_app
+from sqlalchemy.orm import Session
 
-from shared import attempts, events, operations
-from shared.attempts import OperationLost
-from shared.broker import ring
-from shared.errors import DownloadFailed, ModelNotFound, WeighbridgeError
+from shared import attempts, operations
+from shared.errors import DownloadFailed, HubOffline
 from shared.formats import MOST_NAMED, refuse_unsafe, unsafe_files
-from shared.hub import RemoteFile
+from shared.integrity import MOST_DAMAGED, Problem
+from shared.manifests import Manifest, as_json, checksum, freeze, from_json, vouched_for
 from shared.progress import Progress
-from shared.tables import Model, Operation
+from shared.tables import Model
+from worker_service import adoptions, cache
 from worker_service.admission import admission
-from worker_service.attempt import Attempt, AttemptStopped, Stop, tidy
+from worker_service.attempt import Attempt
+from worker_service.checksums import Check
 from worker_service.context import Context
-from worker_service.transfer import Manifest, Transfer, TransferStopped, freeze, snapshot_path
+from worker_service.holding import holding
+from worker_service.runs import Ending, run
+from worker_service.transfer import Transfer, has_blob, snapshot_path
+
+# Looks at blobs that others replace all the time, before an attempt gives up.
+_MOST_LOOKS = 5
 
 log = structlog.get_logger(__name__)
 
 
 def run_download(context: Context, operation_id: uuid.UUID) -> None:
     """Take the operation, if it still waits, and see it to an end of this attempt."""
-    with context.database.session() as session:
-        operation = attempts.begin(
-            session, operation_id, worker=context.worker, lease_seconds=context.settings.lease_seconds
-        )
-        model = session.get(Model, operation.model_id) if operation else None
-    if operation is None:
-        log.debug("nothing to do", operation=str(operation_id))
-        return
-    with structlog.contextvars.bound_contextvars(
-        request_id=operation.request_id, operation=str(operation.id), model=operation.model_id
-    ):
-        _run(context, operation, model)
+    run(context, operation_id, _download)
 
 
-def _run(context: Context, operation: Operation, model: Model | None) -> None:
-    log.info("download started", attempt=operation.attempt)
-    events.note_operations(context.redis, [operation])
-    attempt = Attempt(context, operation)
-    try:
-        _attempt(context, attempt, model)
-    except OperationLost:
-        log.warning("download lost to another attempt", attempt=operation.attempt)
-        return
-    tidy(context, operation)
-
-
-def _attempt(context: Context, attempt: Attempt, model: Model | None) -> None:
-    with attempt:
-        try:
-            if model is None:
-                raise ModelNotFound()
-            facts = _fetch(context, attempt, model)
-        except (AttemptStopped, TransferStopped):
-            _stopped(context, attempt)
-        except OperationLost:
-            raise
-        except WeighbridgeError as error:
-            _failed(context, attempt, error)
-        except Exception as error:
-            # Whatever it was, the row must say so; the log has the trace.
-            log.exception("download broke")
-            _failed(
-                context, attempt, DownloadFailed(f"An unexpected {type(error).__name__} ended the download.")
-            )
-        else:
-            _completed(context, attempt, facts)
-
-
-def _fetch(context: Context, attempt: Attempt, model: Model) -> dict[str, Any]:
+def _download(context: Context, attempt: Attempt, model: Model) -> Ending:
     token = context.token(model)
-    manifest = _manifest(context, attempt, model, token)
+    manifest = manifest_of(context, attempt, lambda: _choose(context, attempt, model, token), model)
+    fetch(context, attempt, manifest, token, damaged=model.damaged_files)
+    facts, operation = facts_of(context, manifest, model), attempt.operation
+
+    def write(session: Session, seen: Progress) -> None:
+        attempts.complete_download(session, operation.id, operation.attempt, progress=seen, facts=facts)
+
+    return Ending(write)
+
+
+def _choose(context: Context, attempt: Attempt, model: Model, token: str | None) -> Manifest:
+    with context.database.session() as session:
+        plan = operations.get(session, attempt.operation.id).plan
+    if plan and "adopt" in plan:
+        return adoptions.manifest_of(context.settings.cache_dir, model, plan["adopt"])
+    return choose(context, attempt, model, token)
+
+
+def manifest_of(context: Context, attempt: Attempt, choice: Callable[[], Manifest], model: Model) -> Manifest:
+    """What to fetch: frozen by the first attempt, the same for every later one.
+
+    A repair's is frozen from the start: it brings the files that the model stands for.
+    """
+    with context.database.session() as session:
+        frozen = operations.get(session, attempt.operation.id).manifest
+    # A local model from the Hub has both.
+    manifest = from_json(str(model.hf_repo), str(model.revision), frozen) if frozen else choice()
+    if context.settings.safetensors_only:
+        refuse_unsafe(file.path for file in manifest.files)
+    if not frozen:
+        with context.database.session() as session:
+            attempts.freeze(
+                session, attempt.operation.id, attempt.operation.attempt, manifest=as_json(manifest)
+            )
+    return manifest
+
+
+def choose(
+    context: Context, attempt: Attempt, model: Model, token: str | None, *, commit: str | None = None
+) -> Manifest:
+    """Ask the Hub for the files of a model at a commit, or at what its revision means now."""
+    return attempt.interruptible(
+        lambda: freeze(
+            context.hub(token),
+            repo=str(model.hf_repo),
+            revision=str(model.revision),
+            commit=commit,
+            model_file=model.model_file,
+            allow_patterns=model.allow_patterns,
+            ignore_patterns=model.ignore_patterns,
+        )
+    )
+
+
+def fetch(
+    context: Context,
+    attempt: Attempt,
+    manifest: Manifest,
+    token: str | None,
+    *,
+    damaged: list[dict[str, Any]] | None = None,
+) -> None:
+    """Bring what is missing of a manifest into the cache, verified. `damaged`: what a verify found."""
+    _drop_wrong(context, attempt, manifest, damaged)
+    cache_dir = context.settings.cache_dir
+    here = all(has_blob(cache_dir, manifest.repo, file.oid, file.size) for file in manifest.files)
+    if context.settings.hf_hub_offline and not here:
+        raise HubOffline()
     transfer = Transfer(
         manifest,
-        cache_dir=context.settings.cache_dir,
+        cache_dir=cache_dir,
         endpoint=context.settings.hf_endpoint,
         token=token,
         connections=context.settings.connections_per_file,
@@ -91,40 +124,55 @@ def _fetch(context: Context, attempt: Attempt, model: Model) -> dict[str, Any]:
     )
     attempt.watch(lambda: _progress(transfer), transfer.stop)
     transfer.run()
-    return _facts(context, manifest, model)
 
 
-def _manifest(context: Context, attempt: Attempt, model: Model, token: str | None) -> Manifest:
-    """What to fetch: frozen by the first attempt, the same for every later one."""
-    with context.database.session() as session:
-        frozen = operations.get(session, attempt.operation.id).manifest
-    repo, revision = str(model.hf_repo), str(model.revision)  # a local model from the Hub has both
-    if frozen:
-        files = tuple(RemoteFile(**file) for file in frozen["files"])
-        return Manifest(repo, revision, frozen["commit"], files)
-    manifest = attempt.interruptible(
-        lambda: freeze(
-            context.hub(token),
-            repo=repo,
-            revision=revision,
-            model_file=model.model_file,
-            allow_patterns=model.allow_patterns,
-            ignore_patterns=model.ignore_patterns,
+def _drop_wrong(
+    context: Context, attempt: Attempt, manifest: Manifest, damaged: list[dict[str, Any]] | None
+) -> None:
+    """Blobs that are here already and that nobody vouches for are read first, and those that are wrong go."""
+    doubted = _doubted(context, manifest, damaged)
+    for _ in range(_MOST_LOOKS):
+        wrong = _wrong_blobs(context, attempt, manifest, doubted)
+        if not wrong:
+            return
+        with holding(context, manifest.repo) as (session, _beat):
+            attempts.check(session, attempt.operation.id, attempt.operation.attempt)
+            freed = cache.drop_wrong_blobs(context.settings.cache_dir, manifest.repo, wrong)
+        log.warning("wrong bytes dropped", blobs=sorted(wrong), bytes=freed)
+        # Again: what somebody has put in the place of one meanwhile was left there.
+        doubted = set(wrong)
+    raise DownloadFailed("Files of the cache change while they are looked at.")
+
+
+def _doubted(context: Context, manifest: Manifest, damaged: list[dict[str, Any]] | None) -> set[str]:
+    """Blobs whose bytes may be wrong: of a repair those that a verify named, else what no model has."""
+    if damaged is None or len(damaged) >= MOST_DAMAGED:
+        with context.database.session() as session:
+            return {file.oid for file in manifest.files} - vouched_for(session, manifest.repo)
+    corrupt = {file["path"] for file in damaged if file["problem"] == Problem.CORRUPT}
+    return {file.oid for file in manifest.files if file.path in corrupt}
+
+
+def _wrong_blobs(
+    context: Context, attempt: Attempt, manifest: Manifest, doubted: set[str]
+) -> Mapping[str, os.stat_result]:
+    files = {file.oid: file for file in manifest.files if file.oid in doubted}
+    check = Check(context.settings.cache_dir, manifest, files=files.values())
+    known = attempt.operation.bytes_done
+
+    def seen() -> Progress:
+        # Never less than what earlier attempts have brought: bytes that grow are what forgives failures.
+        looked = check.snapshot()
+        return replace(
+            looked,
+            bytes_done=max(known, looked.bytes_done),
+            bytes_total=manifest.total_bytes,
+            files_done=0,
+            files_total=len(manifest.files),
         )
-    )
-    if context.settings.safetensors_only:
-        refuse_unsafe(file.path for file in manifest.files)
-    with context.database.session() as session:
-        attempts.freeze(session, attempt.operation.id, attempt.operation.attempt, manifest=_as_json(manifest))
-    return manifest
 
-
-def _as_json(manifest: Manifest) -> dict[str, Any]:
-    files = [
-        {"path": file.path, "size": file.size, "oid": file.oid, "is_lfs": file.is_lfs}
-        for file in manifest.files
-    ]
-    return {"commit": manifest.commit, "files": files}
+    attempt.watch(seen, check.stop)
+    return check.wrong_blobs()
 
 
 def _progress(transfer: Transfer) -> Progress:
@@ -141,7 +189,7 @@ def _progress(transfer: Transfer) -> Progress:
     )
 
 
-def _facts(context: Context, manifest: Manifest, model: Model) -> dict[str, Any]:
+def facts_of(context: Context, manifest: Manifest, model: Model) -> dict[str, Any]:
     """The model's columns after its files have arrived."""
     path = manifest.files[0].path if model.model_file else None
     return {
@@ -149,52 +197,6 @@ def _facts(context: Context, manifest: Manifest, model: Model) -> dict[str, Any]
         "local_path": str(snapshot_path(context.settings.cache_dir, manifest.repo, manifest.commit, path)),
         "file_size_bytes": manifest.total_bytes,
         "checksum": checksum(manifest),
-        "manifest": _as_json(manifest),
+        "manifest": as_json(manifest),
         "unsafe_files": unsafe_files(file.path for file in manifest.files)[:MOST_NAMED],
     }
-
-
-def checksum(manifest: Manifest) -> str:
-    """`sha256:` of the one LFS file; of several (or of a small file, which the Hub knows by its git id) the
-    sha256 of the lines `<oid>  <path>` in path order, as sha256sum would list them."""
-    if len(manifest.files) == 1 and manifest.files[0].is_lfs:
-        return f"sha256:{manifest.files[0].oid}"
-    lines = "".join(
-        f"{file.oid}  {file.path}\n" for file in sorted(manifest.files, key=lambda file: file.path)
-    )
-    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
-
-
-def _completed(context: Context, attempt: Attempt, facts: dict[str, Any]) -> None:
-    operation, seen = attempt.operation, attempt.current()
-    with context.database.session() as session:
-        attempts.complete_download(session, operation.id, operation.attempt, progress=seen, facts=facts)
-    log.info("download finished", attempt=operation.attempt, bytes=seen.bytes_done, reused=seen.bytes_reused)
-
-
-def _stopped(context: Context, attempt: Attempt) -> None:
-    operation, seen = attempt.operation, attempt.current()
-    if attempt.stop is Stop.LOST:
-        raise OperationLost(str(operation.id))
-    with context.database.session() as session:
-        end = attempts.stop_canceled if attempt.stop is Stop.CANCELED else attempts.give_back
-        end(session, operation.id, operation.attempt, progress=seen)
-        after = operations.get(session, operation.id)
-    log.info("download stopped", why=str(attempt.stop), bytes=seen.bytes_done)
-    nudge = operations.nudge_after_stop(after)
-    if nudge is not None:
-        ring(current_app, nudge)
-
-
-def _failed(context: Context, attempt: Attempt, error: WeighbridgeError) -> None:
-    operation = attempt.operation
-    with context.database.session() as session:
-        after = attempts.fail(
-            session,
-            operation.id,
-            operation.attempt,
-            error=error,
-            progress=attempt.current(),
-            max_attempts=context.settings.max_attempts,
-        )
-    log.warning("download failed", code=error.code, detail=error.detail, status=str(after.status))

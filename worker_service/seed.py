@@ -105,7 +105,8 @@ def _adopt(session: Session, context: Context, spec: Spec) -> None:
     # The checksum of a large file takes its time, and the lock stays held meanwhile.
     session.execute(select(func.set_config("idle_in_transaction_session_timeout", "0", True)))
     operations.lock_model(session, model.id)
-    if model.downloaded or operations.unfinished(session, model.id):
+    # What a verify has found damaged, a download mends: this look is at one file only.
+    if model.downloaded or model.damaged_files or operations.unfinished(session, model.id):
         return
     found = cache.find_file(context.settings.cache_dir, spec.repo, spec.revision, spec.file)
     if found is None:
@@ -119,6 +120,7 @@ def _adopt(session: Session, context: Context, spec: Spec) -> None:
         return
     model.download_status, model.downloaded, model.downloaded_at = DownloadStatus.DOWNLOADED, True, func.now()
     model.commit_hash, model.local_path, model.error = commit, str(path), None
+    model.verified_at = func.now() if len(oid) == 64 else None
     model.file_size_bytes, model.checksum = size, f"sha256:{sha256}"
     file_facts = {"path": spec.file, "size": size, "oid": oid, "is_lfs": len(oid) == 64}
     model.manifest = {"commit": commit, "files": [file_facts]}

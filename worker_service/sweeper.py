@@ -1,5 +1,6 @@
 """Every worker's own timer: it heals what was lost. Any number of them may run, so there is none to lose."""
 
+import math
 import random
 import threading
 import time
@@ -10,15 +11,15 @@ from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
-from shared import audit, claims, events, presence, progress, sessions, sweep
+from shared import audit, claims, events, presence, progress, sessions, storage, sweep
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
 from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
-from worker_service import cache
+from worker_service import cache, clean_ups
 from worker_service.context import Context
-from worker_service.volume import note_volume
+from worker_service.volume import note_volume, scan_volume
 
 # Seconds between looks for downloaded models whose files are gone, and for outworn idempotency keys.
 LOOK_AT_FILES = 60
@@ -35,6 +36,7 @@ class Sweeper:
         self._worker, self._queues = worker, queues
         self._ended = threading.Event()
         self._looked_at_files = time.monotonic()
+        self._scanned = -math.inf
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
     def start(self) -> None:
@@ -79,13 +81,26 @@ class Sweeper:
         claims.renew(redis, found.unfinished)
         events.note_operations(redis, found.revived)
         for nudge in found.nudges:
-            log.info("nudged again", operation=str(nudge.operation.id), task=str(nudge.task))
+            log.info("nudged again", operation=nudge.operation_id, task=str(nudge.task))
             ring(self._app, nudge)
         note_volume(self._context)
+        self._scan()
         if time.monotonic() - self._looked_at_files > LOOK_AT_FILES:
             self._looked_at_files = time.monotonic()
             forget_outworn(self._context)
             mark_missing(self._context)
+
+    def _scan(self) -> None:
+        """Every few minutes, and when somebody waits for it whose nudge was lost."""
+        context = self._context
+        with context.database.session() as session:
+            is_wanted = storage.is_scan_wanted(session, str(context.settings.cache_dir))
+        if is_wanted or time.monotonic() - self._scanned > context.settings.scan_seconds:
+            self._scanned = time.monotonic()
+            scan_volume(context)
+            clean_up = clean_ups.evict(context)
+            if clean_up is not None:
+                ring(self._app, clean_up)
 
     def _slack(self) -> list[QueueName]:
         """The empty queues; none while Redis is away, when nobody would hear a bell."""
@@ -114,7 +129,9 @@ def mark_missing(context: Context) -> None:
     for model_id, path in rows:
         if not cache.is_there(path or ""):
             with context.database.session() as session:
-                gone = sweep.files_are_gone(session, model_id)
+                model, cache_dir = session.get(Model, model_id), context.settings.cache_dir
+                missing = cache.missing_names(cache_dir, str(model.hf_repo), model.manifest) if model else ()
+                gone = sweep.files_are_gone(session, model_id, missing=missing)
             if gone:
                 events.note_model(context.redis, EventType.MODEL_UPDATED, model_id)
                 log.warning("files gone", model=model_id, path=path)

@@ -1,16 +1,22 @@
 """The worker's look at the volume, for the API, which never mounts it."""
 
 import os
+import time
 from collections.abc import Set
 from pathlib import Path
+from typing import Any
 
 import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from shared import storage
+from shared import events, storage
+from shared.manifests import awaited
 from shared.storage import Look
+from worker_service import scan
 from worker_service.context import Context
-from worker_service.manifests import awaited
-from worker_service.transfer import allocated_bytes, half_files, partial_bytes
+from worker_service.scan import Known
+from worker_service.transfer import allocated_bytes, half_files, partial_bytes, touched_at
 
 log = structlog.get_logger(__name__)
 
@@ -49,3 +55,54 @@ def look(cache_dir: Path, queued: Set[str]) -> Look:
         available_bytes=volume.f_bavail * volume.f_frsize + set_aside,
         partial_bytes=sum(taken.values()),
     )
+
+
+def scan_volume(context: Context) -> None:
+    """Look at what the cache holds and keep it. Raises ServiceUnavailable.
+
+    Scanners of one volume take turns, so that the rows never go back to what an earlier one saw.
+    """
+    cache_dir = context.settings.cache_dir
+    with context.database.session() as session:
+        storage.hold(session, str(cache_dir))
+        began = storage.clock(session)
+        known = {
+            repo: Known(folders, read_at.timestamp())
+            for repo, folders, read_at in storage.known(session, str(cache_dir))
+        }
+        try:
+            found = scan.scan(cache_dir, known, beat=_Beat(session))
+            half = _half_files(cache_dir)
+        except OSError as error:
+            log.warning("cache not scanned", path=str(cache_dir), error=error.strerror)
+            return
+        storage.keep_scan(
+            session,
+            str(cache_dir),
+            began=began,
+            changed=[vars(repo) for repo in found.changed],
+            gone=found.gone,
+            half_files=half,
+        )
+    if found.changed or found.gone:
+        events.note_storage(context.redis)
+
+
+class _Beat:
+    """A first scan of a slow volume takes its time: Postgres hears of it, and keeps the turn for it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._last = time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._last > 1:
+            self._session.execute(select(1))
+            self._last = time.monotonic()
+
+
+def _half_files(cache_dir: Path) -> list[dict[str, Any]]:
+    return [
+        {"oid": oid, "bytes": allocated_bytes(cache_dir, oid), "modified_at": touched_at(cache_dir, oid)}
+        for oid in sorted(half_files(cache_dir))
+    ]

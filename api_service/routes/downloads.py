@@ -12,7 +12,8 @@ from shared import operations, registry
 from shared.audit import Action
 from shared.errors import NotALocalModel
 from shared.operations import Requested
-from shared.tables import ModelType, Role
+from shared.registry import Limits
+from shared.tables import ModelType, OperationStatus, Role
 
 blueprint = Blueprint("downloads", __name__, url_prefix="/api/models", description="Downloads of models")
 
@@ -23,10 +24,13 @@ blueprint = Blueprint("downloads", __name__, url_prefix="/api/models", descripti
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
 def start_download(model_id: int) -> Any:
     """Start the download; one that runs, or files that are there already, are answered with 200."""
-    with parts().database.session() as session:
+    here = parts()
+    with here.database.session() as session:
         operation, outcome = operations.request_download(session, model_id, **asked_by())
         if outcome is Requested.CREATED:
-            audited(session, Action.DOWNLOAD_REQUESTED, model=registry.get(session, model_id))
+            model = registry.get(session, model_id)
+            registry.check_download(model, Limits.of(here.settings))
+            audited(session, Action.DOWNLOAD_REQUESTED, model=model)
     if outcome is not Requested.CREATED:
         return operation_bodies([operation])[0], 200
     announce(operation)
@@ -39,7 +43,7 @@ def start_download(model_id: int) -> Any:
 @blueprint.alt_response(200, schema=OperationSchema, success=True)
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
 def cancel_download(fields: dict[str, Any], model_id: int) -> Any:
-    """Stop the download within a second and keep its bytes; with `purge` they go too."""
+    """Stop the download, update or verify within a second and keep its bytes; with `purge` they go too."""
     with parts().database.session() as session:
         operation, active = operations.cancel(session, model_id, purge=fields["purge"])
         if operation is not None and (active or fields["purge"]):
@@ -63,4 +67,8 @@ def download_status(model_id: int) -> Any:
         operation = operations.latest_download(session, model_id)
     if operation is None:
         return no_download(model_id)
-    return operation_bodies([operation], in_model_words=True)[0]
+    body = operation_bodies([operation], in_model_words=True)[0]
+    if operation.status is OperationStatus.COMPLETED and not model.downloaded:
+        # What it brought is gone or damaged since; the model says so.
+        body |= {"status": model.download_status, "error": model.error}
+    return body

@@ -55,6 +55,7 @@ def health() -> Any:
             "offline": here.settings.hf_hub_offline,
             "circuit_breaker": here.hub_breaker.look(),
         },
+        "catalog_only": here.settings.catalog_only,
     }
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api_service.blueprint import Blueprint
-from api_service.parts import parts
+from api_service.parts import hub_as, parts
 from api_service.schemas.hub import RepoPreviewSchema, RepoQuery, RepoRefSchema, ResolveQuery
 from shared import registry
 from shared.errors import ValidationError
@@ -43,8 +43,7 @@ def resolve(query: dict[str, Any]) -> Any:
 @blueprint.response(200, RepoPreviewSchema)
 def preview_repo(query: dict[str, Any]) -> Any:
     """Preview a repository: its facts, and the files to choose from with one that is recommended."""
-    settings = parts().settings
-    hub = Hub(settings.hf_endpoint, _token(query.get("model_id")), settings.hf_hub_offline)
+    hub = _hub(query.get("model_id"))
     # Outside a session: the Hub may take its time.
     preview = parts().hub_breaker.call(lambda: hub.preview(query["repo"], query["revision"]))
     with parts().database.session() as session:
@@ -52,14 +51,11 @@ def preview_repo(query: dict[str, Any]) -> Any:
     return vars(preview) | {"variants": [_variant(each, registered) for each in preview.variants]}
 
 
-def _token(model_id: int | None) -> str | None:
-    here = parts()
-    own = None
-    if model_id is not None:
-        with here.database.session() as session:
-            own = here.secrets.get(registry.get(session, model_id), "hf_token")
-    common = here.settings.hf_token
-    return own or (common.get_secret_value() if common else None)
+def _hub(model_id: int | None) -> Hub:
+    if model_id is None:
+        return hub_as(None)
+    with parts().database.session() as session:
+        return hub_as(registry.get(session, model_id))
 
 
 def _registered(session: Session, preview: RepoPreview) -> _Registered:

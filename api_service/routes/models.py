@@ -29,6 +29,7 @@ from shared.events import EventType
 from shared.operations import Requested
 from shared.registry import Limits
 from shared.tables import Model, ModelSource, ModelType, Role
+from shared.usage import Defaults, allow_delete, usage
 
 blueprint = Blueprint("models", __name__, url_prefix="/api/models", description="The register of models")
 
@@ -96,12 +97,12 @@ def get_model(model_id: int) -> Any:
 def change_model(fields: dict[str, Any], model_id: int) -> Any:
     """Change the given fields; an absent secret stays, a string replaces it, null removes it."""
     here, operation = parts(), None
+    limits = Limits.of(here.settings)
     with here.database.session() as session:
-        model = registry.change(
-            session, model_id, fields, secrets=here.secrets, limits=Limits.of(here.settings)
-        )
+        model = registry.change(session, model_id, fields, secrets=here.secrets, limits=limits)
         audited(session, Action.MODEL_CHANGED, model=model, **_told(fields))
         if fields.get("download_now") and not model.downloaded:
+            registry.check_download(model, limits)
             operation, _created = operations.request_download(session, model_id, **asked_by())
     events.note_model(here.redis, EventType.MODEL_UPDATED, model_id)
     announce(operation)
@@ -118,7 +119,9 @@ def delete_model(query: dict[str, Any], model_id: int) -> Any:
     """Take a model out of the register; with `deleteLocalFile` the worker removes its files first."""
     here, operation, outcome = parts(), None, None
     with here.database.session() as session:
-        model = registry.allow_delete(session, model_id, confirmed=query["confirm"])
+        model = allow_delete(
+            session, model_id, confirmed=query["confirm"], defaults=Defaults.of(here.settings)
+        )
         audited(session, Action.MODEL_DELETED, model=model, delete_local_file=query["delete_local_file"])
         on_our_volume = model.type is ModelType.LOCAL and model.source is ModelSource.HUGGINGFACE
         if query["delete_local_file"] and on_our_volume:
@@ -136,8 +139,10 @@ def delete_model(query: dict[str, Any], model_id: int) -> Any:
 @blueprint.response(200, UsageSchema)
 def get_usage(model_id: int) -> Any:
     """Can it be deleted, what would that free, who uses it."""
-    with parts().database.session() as session:
-        return usage_facts(registry.usage(session, registry.get(session, model_id)))
+    here = parts()
+    with here.database.session() as session:
+        model = registry.get(session, model_id)
+        return usage_facts(usage(session, model, defaults=Defaults.of(here.settings)))
 
 
 @blueprint.post("/test-connection", role=Role.ADMIN)

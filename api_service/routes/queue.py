@@ -22,12 +22,14 @@ from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.operations import OperationSchema
 from shared import events, operations, queue, registry
 from shared.audit import Action, changed_fields
+from shared.catalog import Entry
+from shared.catalog_models import models_of
 from shared.errors import ModelAlreadyExists
 from shared.events import EventType
 from shared.operations import Requested
 from shared.queue import Section
 from shared.registry import Limits
-from shared.tables import Model, ModelType, Operation, Role
+from shared.tables import Model, ModelType, Operation, OperationKind, Role
 
 blueprint = Blueprint("queue", __name__, url_prefix="/api/downloads", description="The download queue")
 
@@ -65,7 +67,10 @@ def get_queue() -> Any:
 @blueprint.alt_response(200, schema=OperationSchema, success=True)
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
 def ask(fields: dict[str, Any]) -> Any:
-    """Fetch a file or a repository; registers the model if need be. On its way or here already: 200."""
+    """Fetch a file, a repository or an entry of the catalog; registers the model if need be.
+
+    On its way or here already: 200.
+    """
     here = parts()
     with here.database.session() as session:
         model_id, is_new = _model_id(session, fields)
@@ -82,8 +87,8 @@ def ask(fields: dict[str, Any]) -> Any:
 def retry(operation_id: uuid.UUID) -> Any:
     """Ask again for what failed or was canceled: a new operation, which goes on from the bytes kept."""
     with parts().database.session() as session:
-        model_id = queue.get(session, operation_id).model_id
-        operation, outcome = _request(session, model_id)
+        failed = queue.get(session, operation_id)
+        operation, outcome = _request(session, failed.model_id, again=failed)
     return _asked(operation, outcome)
 
 
@@ -101,10 +106,20 @@ def clear(operation_id: uuid.UUID) -> Any:
     return Response(status=204)
 
 
-def _request(session: Session, model_id: int) -> tuple[Operation, Requested]:
-    operation, outcome = operations.request_download(session, model_id, **asked_by())
+def _request(
+    session: Session, model_id: int, *, again: Operation | None = None
+) -> tuple[Operation, Requested]:
+    """Ask for a download; `again`: for what this one was asked for, which may be an update."""
+    if again is not None and again.kind is OperationKind.UPDATE:
+        action, commit = Action.UPDATE_REQUESTED, (again.plan or {}).get("commit")
+        operation, outcome = operations.request_update(session, model_id, commit=commit, **asked_by())
+    else:
+        action = Action.DOWNLOAD_REQUESTED
+        operation, outcome = operations.request_download(session, model_id, **asked_by())
     if outcome is Requested.CREATED:
-        audited(session, Action.DOWNLOAD_REQUESTED, model=registry.get(session, model_id))
+        model = registry.get(session, model_id)
+        registry.check_download(model, Limits.of(parts().settings))
+        audited(session, action, model=model)
     return operation, outcome
 
 
@@ -116,29 +131,48 @@ def _asked(operation: Operation, outcome: Requested) -> Any:
 
 def _model_id(session: Session, fields: dict[str, Any], *, tries: int = 3) -> tuple[int, bool]:
     """The model of the request, and whether it had to be registered."""
-    repo, revision, file = fields["hf_repo"], fields.get("revision") or "main", fields.get("model_file")
+    entry = parts().catalog.get(fields["catalog_id"]) if "catalog_id" in fields else None
+    asked = _of_entry(entry) if entry else fields
+    repo, revision, file = asked["hf_repo"], asked.get("revision") or "main", asked.get("model_file")
     known = registry.find_same(session, repo=repo, revision=revision, file=file)
+    if entry and known is None:
+        # What is here at another revision is what the catalog shows as installed.
+        known = next((model for model in models_of(session, [entry]).values() if model.downloaded), None)
     if known is not None:
         return known.id, False
-    name = registry.free_name(session, repo=repo, file=file)
     wanted = {
         "type": ModelType.LOCAL,
-        "name": name,
+        "name": registry.free_name(session, repo=repo, file=file, preferred=entry and entry.name),
         "hf_repo": repo,
         "revision": revision,
         "model_file": file,
     }
+    if entry:
+        wanted |= asked
     try:
         model = registry.register(
             session, wanted, secrets=parts().secrets, limits=Limits.of(parts().settings)
         )
-        audited(session, Action.MODEL_CREATED, model=model, **changed_fields(fields, secret=frozenset()))
+        told = fields | ({"hf_repo": repo, "model_file": file} if entry else {})
+        audited(session, Action.MODEL_CREATED, model=model, **changed_fields(told, secret=frozenset()))
         return model.id, True
     except ModelAlreadyExists:
         # Somebody has taken the name or asked for the same file in this very moment: look again.
         if tries == 1:
             raise
         return _model_id(session, fields, tries=tries - 1)
+
+
+def _of_entry(entry: Entry) -> dict[str, Any]:
+    """What an entry of the catalog is registered with."""
+    return {
+        "category": entry.category,
+        "hf_repo": entry.repo,
+        "revision": entry.revision,
+        "model_file": entry.filename,
+        "allow_patterns": list(entry.allow_patterns) if entry.allow_patterns else None,
+        "ignore_patterns": list(entry.ignore_patterns) if entry.ignore_patterns else None,
+    }
 
 
 def _items(session: Session, found: Sequence[Operation]) -> list[dict[str, Any]]:

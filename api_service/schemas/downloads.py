@@ -1,6 +1,8 @@
 """Shapes of the download queue."""
 
-from marshmallow import fields
+from typing import Any
+
+from marshmallow import ValidationError, fields, validates_schema
 
 from api_service.schemas.base import PageQuery, ReplySchema, Text
 from api_service.schemas.models import HubFields, inside_repository
@@ -34,10 +36,12 @@ class DownloadRequestSchema(HubFields):
     """What to fetch; the model is registered if need be."""
 
     hf_repo = Text(
-        required=True,
         data_key="repo",
         most=2048,
-        metadata={"description": "owner/name, or a full Hub URL or file link, which is taken apart."},
+        metadata={
+            "description": "owner/name, or a full Hub URL or file link, which is taken apart. Required "
+            "without catalogId."
+        },
     )
     model_file = Text(
         data_key="filename",
@@ -46,6 +50,16 @@ class DownloadRequestSchema(HubFields):
         checks=[inside_repository],
         metadata={"description": "null: the whole repository."},
     )
+    catalog_id = Text(
+        most=100, metadata={"description": "An entry of GET /api/catalog, in place of all other fields."}
+    )
+
+    @validates_schema
+    def _means_one(self, data: dict[str, Any], **_: Any) -> None:
+        if "catalog_id" not in data and not data.get("hf_repo"):
+            raise ValidationError("Is required without catalogId.", "repo")
+        if "catalog_id" in data and len(data) > 1:
+            raise ValidationError("Says by itself which file is meant: leave out the others.", "catalogId")
 
 
 class DownloadsQuery(PageQuery):

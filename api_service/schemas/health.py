@@ -63,3 +63,6 @@ class HealthSchema(ReplySchema):
     redis = fields.Nested(ProbeSchema)
     workers = fields.Nested(WorkersSchema)
     hub = fields.Nested(HubSchema)
+    catalog_only = fields.Boolean(
+        metadata={"description": "WEIGHBRIDGE_CATALOG_ONLY is set: other models of the Hub are refused."}
+    )

@@ -10,6 +10,7 @@ from api_service.schemas.base import BaseSchema, Flag, PageQuery, ReplySchema, S
 from api_service.schemas.errors import FailureSchema
 from api_service.schemas.operations import OperationSchema
 from shared.hub_names import parse_repo, path_problem, revision_problem
+from shared.integrity import Problem
 from shared.tables import Category, DownloadStatus, ModelSource, ModelType, Provider
 
 
@@ -122,6 +123,9 @@ class _CommonFields(BaseSchema):
     name = Text(metadata={"description": "Unique."})
     category = fields.Enum(Category, by_value=True, allow_none=True)
     is_active = Flag()
+    is_pinned = Flag(
+        metadata={"description": "Its files are kept whatever the quota says; clean-up plans leave it out."}
+    )
 
 
 class ModelPatchSchema(HostedFields, LocalFields, _CommonFields):
@@ -199,6 +203,13 @@ class RuntimeSchema(ReplySchema):
     memory_bytes = fields.Integer(allow_none=True)
 
 
+class DamagedFileSchema(ReplySchema):
+    """A file of a model that is not as it should be."""
+
+    path = fields.String()
+    problem = fields.String(validate=validate.OneOf(list(Problem)))
+
+
 class ModelSchema(ReplySchema):
     """A registered model; never a secret."""
 
@@ -207,7 +218,10 @@ class ModelSchema(ReplySchema):
     type = fields.Enum(ModelType, by_value=True)
     category = fields.Enum(Category, by_value=True, allow_none=True)
     is_active = fields.Boolean()
-    is_default = fields.Boolean()
+    is_pinned = fields.Boolean()
+    is_default = fields.Boolean(
+        metadata={"description": "Named as a default by the settings; to delete it wants a confirmation."}
+    )
     created_at = fields.DateTime()
     updated_at = fields.DateTime()
     last_used_at = fields.DateTime(allow_none=True)
@@ -229,6 +243,9 @@ class ModelSchema(ReplySchema):
     allow_patterns = fields.List(fields.String(), allow_none=True)
     ignore_patterns = fields.List(fields.String(), allow_none=True)
     has_hf_token = fields.Boolean()
+    catalog_id = fields.String(
+        allow_none=True, metadata={"description": "The entry of the curated catalog that it matches."}
+    )
     download_status = fields.Enum(DownloadStatus, by_value=True, allow_none=True)
     downloaded = fields.Boolean(allow_none=True)
     downloaded_at = fields.DateTime(allow_none=True)
@@ -239,6 +256,19 @@ class ModelSchema(ReplySchema):
         fields.String(),
         allow_none=True,
         metadata={"description": "Files that may run code when they are loaded; null: not known yet."},
+    )
+    verified_at = fields.DateTime(
+        allow_none=True,
+        metadata={"description": "When every byte was last found right, by a download or a verify."},
+    )
+    damaged_files = fields.List(
+        fields.Nested(DamagedFileSchema),
+        allow_none=True,
+        metadata={"description": "What a download would repair; the first 100 of them."},
+    )
+    former_commit = fields.String(
+        allow_none=True,
+        metadata={"description": "What the last update replaced and POST …/update can return to."},
     )
     error = fields.Nested(FailureSchema, allow_none=True)
     active_operation = fields.Nested(OperationSchema, allow_none=True)
@@ -295,8 +325,8 @@ class CancelSchema(BaseSchema):
     )
 
 
-class ReferenceSchema(ReplySchema):
-    """A consumer's word that it uses a model."""
+class BlockSchema(ReplySchema):
+    """A use that forbids to delete a model."""
 
     consumer = fields.String()
     name = fields.String()
@@ -308,12 +338,24 @@ class UsageSchema(ReplySchema):
 
     model_id = fields.Integer()
     is_installed = fields.Boolean()
-    size_on_disk_bytes = fields.Integer()
-    estimated_freed_bytes = fields.Integer()
-    blocked_by = fields.List(fields.Nested(ReferenceSchema))
-    warnings = fields.List(fields.String())
+    size_on_disk_bytes = fields.Integer(
+        metadata={"description": "With half files and the former commit; what a blob takes counts once."}
+    )
+    estimated_freed_bytes = fields.Integer(
+        metadata={"description": "Of these what no other model of the repository needs."}
+    )
+    former_bytes = fields.Integer(
+        metadata={"description": "Of these what only the commit needs that an update has replaced."}
+    )
+    files_stay = fields.Boolean(
+        metadata={"description": "true: the files are not ours (source=path), only the entry goes."}
+    )
+    blocked_by = fields.List(fields.Nested(BlockSchema))
+    warnings = fields.List(
+        fields.String(), metadata={"description": "Sentences with counts; no names of people."}
+    )
     is_default = fields.Boolean()
-    loaded_in = fields.List(fields.String())
+    loaded_in = fields.List(fields.String(), metadata={"description": "Empty: nothing is loaded here yet."})
     active_operation = fields.Nested(OperationSchema, allow_none=True)
     can_delete = fields.Boolean()
     requires_confirmation = fields.Boolean()

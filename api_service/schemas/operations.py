@@ -8,7 +8,7 @@ from marshmallow import fields, validate
 from api_service.schemas.base import MAX_ID, Instant, PageQuery, ReplySchema
 from api_service.schemas.errors import FailureSchema
 from shared.progress import Progress
-from shared.tables import DownloadStatus, Operation, OperationKind, OperationStatus
+from shared.tables import DownloadStatus, Operation, OperationKind, OperationStatus, Result
 
 # The same states in the words of a model (what people see) instead of those of a task.
 MODEL_WORDS = {
@@ -27,7 +27,9 @@ class OperationSchema(ReplySchema):
     """Progress of an operation. Sizes in bytes, speed in bytes per second, times in seconds."""
 
     task_id = fields.String(allow_none=True)
-    model_id = fields.Integer()
+    model_id = fields.Integer(
+        allow_none=True, metadata={"description": "null: it is about the volume as a whole."}
+    )
     operation = fields.String(validate=validate.OneOf(list(OperationKind)))
     status = fields.String(
         validate=validate.OneOf([*DownloadStatus, *OperationStatus]),
@@ -51,6 +53,14 @@ class OperationSchema(ReplySchema):
     files_total = fields.Integer()
     current_file = fields.String(allow_none=True)
     attempt = fields.Integer()
+    result = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(list(Result)),
+        metadata={"description": "What it came to, where `completed` alone does not say it."},
+    )
+    bytes_freed = fields.Integer(
+        allow_none=True, metadata={"description": "Of the volume; null where nothing was to be removed."}
+    )
     started_at = fields.DateTime(allow_none=True)
     updated_at = fields.DateTime(allow_none=True)
     error = fields.Nested(FailureSchema, allow_none=True)
@@ -79,6 +89,8 @@ def progress_object(
         "operation": operation.kind,
         "status": words.get(operation.status, operation.status),
         "attempt": operation.attempt,
+        "result": operation.result,
+        "bytes_freed": operation.bytes_freed,
         "started_at": operation.started_at,
         "updated_at": operation.updated_at,
         "error": operation.error,

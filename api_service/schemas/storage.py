@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from api_service.schemas.base import ReplySchema
+from api_service.schemas.base import BaseSchema, ReplySchema
 
 _UNTIL_SCANNED = {"description": "null until the cache has been scanned."}
 
@@ -12,9 +12,14 @@ class CacheSchema(ReplySchema):
 
     total_bytes = fields.Integer(allow_none=True, metadata=_UNTIL_SCANNED)
     managed_bytes = fields.Integer(
-        metadata={"description": "Files of downloaded models; one that several share counts once."}
+        metadata={
+            "description": "Files of downloaded models, also those that an update has replaced; "
+            "one that several share counts once."
+        }
     )
-    unmanaged_bytes = fields.Integer(allow_none=True, metadata=_UNTIL_SCANNED)
+    unmanaged_bytes = fields.Integer(
+        allow_none=True, metadata={"description": "The rest of the total; null until the cache is scanned."}
+    )
     unmanaged_repo_count = fields.Integer(allow_none=True, metadata=_UNTIL_SCANNED)
     partial_bytes = fields.Integer(
         allow_none=True,
@@ -43,4 +48,19 @@ class StorageSchema(ReplySchema):
     )
     model_count = fields.Integer(metadata={"description": "Local models that are downloaded."})
     cache = fields.Nested(CacheSchema)
-    scanned_at = fields.DateTime(allow_none=True, metadata={"description": "When a worker looked."})
+    quota_bytes = fields.Integer(
+        allow_none=True, metadata={"description": "What the cache may hold; null: no quota."}
+    )
+    seen_at = fields.DateTime(allow_none=True, metadata={"description": "When a worker saw the volume."})
+    scanned_at = fields.DateTime(
+        allow_none=True, metadata={"description": "When a worker looked at what the cache holds."}
+    )
+
+
+class StorageQuery(BaseSchema):
+    """How new the answer is to be."""
+
+    refresh = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Ask a worker for a new scan of the cache and wait for it, at most 10 s."},
+    )

@@ -158,8 +158,13 @@ def test_credentials_are_stored_as_hashes_only(
     password = "correct horse battery"
     api.post("/api/users", {"name": "ada", "role": "viewer", "password": password})
     api.post("/api/auth/login", {"name": "ada", "password": password}, token=None)
-    api.post("/api/tokens", {"name": "again", "role": "viewer"}, headers={"Idempotency-Key": "k"})
-    secrets = [*token_of.values(), password, str(api.client.get_cookie("weighbridge_session").value)]  # type: ignore[union-attr]
+    again = api.post("/api/tokens", {"name": "again", "role": "viewer"}, headers={"Idempotency-Key": "k"})
+    secrets = [
+        *token_of.values(),
+        again.json["token"],
+        password,
+        str(api.client.get_cookie("weighbridge_session").value),  # type: ignore[union-attr]
+    ]
     with database.session() as session:
         rows = [
             str(session.execute(select(table)).all())
@@ -168,7 +173,6 @@ def test_credentials_are_stored_as_hashes_only(
             or table.name == "idempotency_keys"
         ]
     assert not [secret for secret in secrets if secret in "".join(rows)]
-    assert "wb_" + "x" not in "".join(rows)
 
 
 def test_a_second_app_with_the_same_stores_knows_the_same_tokens(

@@ -26,7 +26,16 @@ def _fill(api: Api, database: Database, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/models", "/api/downloads", "/api/downloads/queue", "/api/operations", "/api/storage"]
+    "path",
+    [
+        "/api/models",
+        "/api/downloads",
+        "/api/downloads/queue",
+        "/api/operations",
+        "/api/storage",
+        "/api/catalog",
+        "/api/featured-models",
+    ],
 )
 def test_the_number_of_queries_does_not_grow_with_the_rows(api: Api, database: Database, path: str) -> None:
     statements: list[str] = []

@@ -41,6 +41,24 @@ def test_without_its_settings_the_api_ends_and_says_what_is_missing(tmp_path: Pa
     assert "Traceback" not in ended.stderr
 
 
+def test_with_a_bad_file_of_the_catalog_the_api_ends_and_names_file_entry_and_problem(tmp_path: Path) -> None:
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    (folder / "ours.yaml").write_text("entries: [{id: x, name: X, category: llm, repo: a/b, dimension: 3}]")
+    ended = _start(
+        tmp_path,
+        DATABASE_URL="postgresql://nowhere/none",
+        REDIS_URL="redis://nowhere",
+        WEIGHBRIDGE_ADMIN_TOKEN=ADMIN_TOKEN,
+        WEIGHBRIDGE_SECRET_KEYS=SECRET_KEY,
+        WEIGHBRIDGE_CATALOG_DIR=str(folder),
+    )
+    assert ended.returncode == 3
+    said = f"WEIGHBRIDGE_CATALOG_DIR: {folder}/ours.yaml: entry `x`: dimension: does not apply to this entry"
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_with_the_keys_of_another_installation_the_api_ends_and_says_what_to_do(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:

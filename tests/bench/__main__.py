@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.bench import scan
+
 ROOT = Path(__file__).parent.parent.parent
 ROUNDS = 3
 
@@ -24,6 +26,7 @@ def main() -> None:
         seconds = [_until_ready(clone) for _ in range(ROUNDS)]
     print(f"| first: a fresh clone with an empty home, packages fetched from the index | {_median(firsts)} |")
     print(f"| second: everything is there | {_median(seconds)} |")
+    scan.main()
 
 
 def _first(clone: Path) -> float:

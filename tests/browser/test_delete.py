@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import update
 
 from shared.database import Database
@@ -35,6 +35,12 @@ def _ask(page: Page) -> Locator:
     dialog = page.get_by_role("dialog", name=re.compile("^(Delete )?Qwen"))
     expect(dialog).to_be_visible()
     return dialog
+
+
+def _refer(stack: Stack, model: dict[str, Any], consumer_and_name: str, **fields: str) -> None:
+    """Somebody uses the model."""
+    answer = stack.call("PUT", f"/api/models/{model['id']}/references/{consumer_and_name}", fields)
+    assert answer.status_code == 201, answer.text
 
 
 def _files(stack: Stack) -> list[Path]:
@@ -82,27 +88,31 @@ def test_the_file_may_stay_and_is_found_again(page: Page, stack: Stack, qwen: di
 
 # E52
 def test_what_uses_a_model_forbids_its_delete(page: Page, stack: Stack, qwen: dict[str, Any]) -> None:
-    def use(route: Route) -> None:
-        uses = [
-            {"consumer": "collections", "name": "Handbook", "detail": "4 documents"},
-            {"consumer": "collections", "name": "Minutes", "detail": None},
-        ]
-        route.fulfill(
-            response=(answer := route.fetch()), json=answer.json() | {"blockedBy": uses} | FORBIDDEN
-        )
-
-    page.route("**/usage", use)
+    _refer(stack, qwen, "collections/Handbook", policy="block", detail="4 documents")
+    _refer(stack, qwen, "collections/Minutes", policy="block")
     sign_in(page)
     dialog = _ask(page)
     expect(dialog.get_by_role("heading", name="Qwen is in use")).to_be_visible()
-    expect(dialog.get_by_role("listitem")).to_contain_text(["Handbook 4 documents", "Minutes"])
+    expect(dialog.get_by_role("listitem")).to_contain_text(["Handbook collections, 4 documents", "Minutes"])
     expect(dialog.get_by_role("button")).to_have_text(["Close"])
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
     assert stack.status(qwen)["status"] == "Downloaded"
 
 
-FORBIDDEN = {"canDelete": False}
+# E53
+def test_uses_that_warn_want_a_second_yes(page: Page, stack: Stack, qwen: dict[str, Any]) -> None:
+    for name in ("Handbook", "Minutes"):
+        _refer(stack, qwen, f"search-service/{name}", policy="warn")
+    sign_in(page)
+    dialog = _ask(page)
+    expect(dialog.get_by_role("listitem")).to_have_text("2 uses by search-service would break.")
+    delete = dialog.get_by_role("button", name="Delete and free 5.0 MB")
+    expect(delete).to_be_disabled()
+    dialog.get_by_role("checkbox", name="Delete it all the same").check()
+    delete.click()
+    _is_gone(page, stack, qwen)
+    assert not _files(stack)
 
 
 # E53
@@ -128,6 +138,7 @@ def test_a_default_model_warns_before(
     again = _ask(page)
     expect(again.get_by_role("listitem")).to_have_text("It is a default model of this installation.")
     with page.expect_request(re.compile(r"confirm=true")):
+        again.get_by_role("checkbox", name="Delete it all the same").check()
         again.get_by_role("button", name="Delete and free 5.0 MB").click()
     _is_gone(page, stack, qwen)
     assert not _files(stack)

@@ -3,11 +3,13 @@
 import hashlib
 import os
 import re
+from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NewPage, sign_in
-from tests.browser.pages import open_menu, row
+from tests.browser.pages import open_menu, row, status_of
 from tests.stack import Stack, wait_for
 
 MB = 1_000_000
@@ -136,3 +138,54 @@ def test_on_a_phone_the_details_take_the_whole_screen(new_page: NewPage, stack: 
     _details(page).get_by_role("button", name="Close").tap()
     expect(_details(page)).to_be_hidden()
     expect(page).to_have_url("/models")
+
+
+def _downloaded(stack: Stack) -> dict[str, Any]:
+    model = stack.register(stack.add_repo({FILE: os.urandom(SIZE)}), FILE, name="Qwen", downloadNow=True)
+    stack.wait_status(model, "Downloaded")
+    found: dict[str, Any] = stack.get(f"/api/models/{model['id']}")
+    return found
+
+
+def test_damage_is_found_told_and_repaired(page: Page, stack: Stack) -> None:
+    model = _downloaded(stack)
+    sign_in(page)
+    page.goto(f"/models?info={model['id']}")
+    details = _details(page)
+    details.get_by_role("button", name="Verify").click()
+    expect(details.get_by_text("Every byte is right")).to_be_visible()
+
+    blob = Path(model["localPath"]).resolve()
+    blob.chmod(0o644)
+    with blob.open("r+b") as file:
+        file.write(b"damage")
+    details.get_by_role("button", name="Verify").click()
+    damaged = details.get_by_role("list", name="Damaged files")
+    expect(damaged.get_by_role("listitem")).to_have_text([re.compile(f"^{re.escape(FILE)}\\s*damaged$")])
+    page.keyboard.press("Escape")
+    expect(row(page, "Qwen").get_by_role("button", name="Repair Qwen")).to_be_visible()
+    row(page, "Qwen").get_by_role("button", name="Repair Qwen").click()
+    stack.wait_status(model, "Downloaded")
+    expect(status_of(row(page, "Qwen"))).to_have_text("Downloaded")
+    assert blob.read_bytes()[:6] != b"damage"
+
+
+def test_an_update_is_told_before_fetched_and_taken_back(page: Page, stack: Stack) -> None:
+    model = _downloaded(stack)
+    stack.hub.add_repo(model["hfRepo"], {FILE: os.urandom(SIZE + MB)})
+    sign_in(page)
+    page.goto(f"/models?info={model['id']}")
+    part = _details(page).get_by_role("region", name="Update")
+    part.get_by_role("button", name="Check for an update").click()
+    expect(part.get_by_role("list", name="Files that would change")).to_contain_text("changed, 6.0 MB")
+    part.get_by_role("button", name="Update and fetch 6.0 MB").click()
+    expect(part.get_by_text("Updated", exact=True)).to_be_visible()
+    updated = stack.get(f"/api/models/{model['id']}")
+    assert updated["commitHash"] != model["commitHash"] == updated["formerCommit"]
+    served = stack.hub.bytes_served(f"{model['hfRepo']}/*")
+    part.get_by_role("button", name="Return to it").click()
+    wait_for(
+        "the former commit",
+        lambda: stack.get(f"/api/models/{model['id']}")["commitHash"] == model["commitHash"],
+    )
+    assert stack.hub.bytes_served(f"{model['hfRepo']}/*") == served

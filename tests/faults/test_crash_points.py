@@ -17,6 +17,7 @@ from tests.stack import TERMINAL, wait_for
 
 ROUNDS = {False: 1, True: 5}  # short form, long form
 SIZE = 6 * MB
+TINY = 10_000  # each of three files that are deleted
 # Of a file that is not half there when its worker dies; what is on its way to a process that dies is lost.
 SLOWLY = 4 * MB
 ON_ITS_WAY = MB
@@ -38,7 +39,7 @@ class Step:
 
 DOWNLOAD = {
     "before the start is committed": Step("shared.attempts:begin", "after", attempts=1),
-    "after the start": Step("worker_service.downloads:_run", "before"),
+    "after the start": Step("worker_service.runs:_run", "before"),
     "before the manifest is committed": Step("shared.attempts:freeze", "after"),
     "after the manifest": Step("worker_service.transfer.engine:Transfer.run", "before"),
     "while it asks for room": Step("worker_service.admission:_reserved", "before"),
@@ -54,13 +55,14 @@ DOWNLOAD = {
     "after the snapshot's links": Step(f"{_PUBLISH}.link", "after"),
     "after the branch is written": Step(f"{_PUBLISH}.write_ref", "after"),
     "before the end is committed": Step("shared.attempts:complete_download", "after"),
-    "after the end": Step("worker_service.downloads:tidy", "before", attempts=1),
+    "after the end": Step("worker_service.runs:tidy", "before", attempts=1),
     "while it tidies up": Step("worker_service.attempt:note_volume", "after", attempts=1),
 }
 DELETE = {
     "before the start is committed": Step("shared.attempts:begin", "after", attempts=1),
     "after the start": Step("worker_service.deletes:_attempt", "before"),
     "before it is committed that the files go": Step("shared.attempts:files_go", "after"),
+    "once nobody can forbid it any more": Step("worker_service.deletes:_unlink", "before"),
     "before the files go": Step("worker_service.cache:remove", "before"),
     "after half of the links": Step("pathlib:Path.unlink", "after", nth=2),
     "after the links": Step("worker_service.cache:_unlink_snapshot", "after"),
@@ -128,7 +130,7 @@ def _arm(house: Annex, model: dict[str, Any], step: Step, rng: random.Random) ->
 
 
 def _three_files(house: Annex) -> dict[str, Any]:
-    files = {f"{n}/file.gguf": random.randbytes(10_000) for n in range(3)}
+    files = {f"{n}/file.gguf": random.randbytes(TINY) for n in range(3)}
     return house.register(house.add_repo(files), downloadNow=True)
 
 
@@ -161,6 +163,8 @@ def _delete_is_wrong(house: Annex, model: dict[str, Any], task: str, name: str) 
     row = house.get(f"/api/tasks/{task}")
     if (row["status"], row["error"], row["attempt"]) != ("completed", None, DELETE[name].attempts):
         yield f"{row['status']} with {row['error']} after {row['attempt']} attempts"
+    if (row["result"], row["bytesFreed"]) != ("removed", 3 * TINY):
+        yield f"{row['result']}, {row['bytesFreed']} bytes freed"
     if house.call("GET", f"/api/models/{model['id']}").status_code != 404:
         yield "the model is still there"
     if found := list(house.cache.glob(f"models--{model['hfRepo'].replace('/', '--')}")):

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from api_service.schemas.hub import RepoPreviewSchema
 from shared.errors import WeighbridgeError
 from shared.hub import Hub, RemoteFile, retry_after
+from shared.manifests import Manifest, freeze
 from tests.fuzz import hostile
 from tests.fuzz.form import fuzzed
-from worker_service.transfer import Manifest, freeze
 from worker_service.transfer.connection import Origin, Retry, Wire, origin_of
 from worker_service.transfer.halt import Halt
 from worker_service.transfer.source import HubFiles, Source

@@ -18,10 +18,10 @@ from shared.errors import FileNotFound, InvalidLocalPath, UserAlreadyExists, Val
 from shared.events import is_note_id
 from shared.hub import Hub, RemoteFile
 from shared.hub_names import parse_repo, path_problem, repo_id_problem, revision_problem
+from shared.manifests import freeze
 from shared.tables import Role, User
 from tests.fuzz import hostile
 from tests.fuzz.form import fuzzed
-from worker_service.transfer import freeze
 from worker_service.transfer.publish import repo_folder, snapshot_path
 
 ENDPOINT = "https://hub.example/hf"

@@ -31,6 +31,10 @@ _HONEST: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"provider": "azure-openai", "baseUrl": "https://1.1.1.1", "deployment": "gpt"},
         {"modelId": 1},
     ],
+    ("put", "/api/models/{model_id}/references/{consumer}/{name}"): [
+        {"policy": "warn"},
+        {"policy": "block", "detail": "x", "expiresAt": "2999-01-01T00:00:00Z"},
+    ],
     ("post", "/api/downloads"): [{"repo": REPO}, {"repo": REPO, "filename": "m-Q4_0.gguf"}],
     ("post", "/api/users"): [_PASSWORD | {"role": "viewer"}],
     ("post", "/api/tokens"): [{"role": "operator"}],
@@ -165,6 +169,7 @@ class Sender:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._known = {"model_id": "1", "user_id": "1", "token_id": "1", "operation_id": "0" * 32}
+        self._known |= {"consumer": "search", "name": "docs"}
 
     def send(self, call: Call) -> TestResponse:
         """Send it, see to it that nothing was noticed and that the answer is a documented one."""
@@ -195,7 +200,7 @@ class Sender:
         return self._known[name] if drawn is None else hostile.latin(drawn)
 
     def _learn(self, answer: TestResponse) -> None:
-        if answer.status_code == 201:
+        if answer.status_code == 201 and answer.request.path in _CREATED:
             self._known[_CREATED[answer.request.path]] = str(answer.json["id"])
         elif answer.status_code == 202:
             self._known["operation_id"] = answer.json["taskId"]

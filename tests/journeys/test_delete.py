@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def test_with_the_files_nothing_of_the_repository_stays(stack: Stack) -> None:
     stack.wait_status(model, "Downloaded")
     folder = stack.cache / f"models--{repo.replace('/', '--')}"
     assert folder.is_dir()
-    assert _delete(stack, model["id"])["status"] == "completed"
+    usage = stack.get(f"/api/models/{model['id']}/usage")
+    assert (usage["sizeOnDiskBytes"], usage["estimatedFreedBytes"]) == (MB + 2, MB + 2)
+    done = _delete(stack, model["id"])
+    assert (done["status"], done["result"], done["bytesFreed"]) == ("completed", "removed", MB + 2)
     assert not folder.exists()
     assert not list((stack.cache / ".weighbridge" / "trash").glob("*"))
     assert stack.call("GET", f"/api/models/{model['id']}").status_code == 404
@@ -67,7 +71,8 @@ def test_what_another_model_needs_stays(stack: Stack) -> None:
     whole = stack.register(repo, downloadNow=True)
     stack.wait_status(one, "Downloaded")
     stack.wait_status(whole, "Downloaded")
-    _delete(stack, whole["id"])
+    assert stack.get(f"/api/models/{whole['id']}/usage")["estimatedFreedBytes"] == MB
+    assert _delete(stack, whole["id"])["bytesFreed"] == MB
     kept = Path(stack.get(f"/api/models/{one['id']}")["localPath"])
     assert kept.is_file()
     assert not (kept.parent / "only.gguf").exists()
@@ -76,7 +81,50 @@ def test_what_another_model_needs_stays(stack: Stack) -> None:
 
 def test_a_model_that_was_never_downloaded_is_deleted_without_a_fuss(stack: Stack) -> None:
     model = stack.register(stack.add_repo({"never.gguf": b"x"}), "never.gguf")
-    assert _delete(stack, model["id"])["error"] is None
+    done = _delete(stack, model["id"])
+    assert (done["error"], done["result"], done["bytesFreed"]) == (None, "not_installed", 0)
+    assert stack.call("GET", f"/api/models/{model['id']}").status_code == 404
+
+
+def test_files_that_somebody_removed_by_hand_are_no_error(stack: Stack) -> None:
+    repo = stack.add_repo({"gone.gguf": os.urandom(MB)})
+    model = stack.register(repo, "gone.gguf", downloadNow=True)
+    stack.wait_status(model, "Downloaded")
+    shutil.rmtree(stack.cache / f"models--{repo.replace('/', '--')}")
+    done = _delete(stack, model["id"])
+    assert (done["status"], done["error"], done["result"]) == ("completed", None, "not_installed")
+
+
+def test_a_model_that_a_service_needs_stays_until_it_is_given_up(stack: Stack) -> None:
+    model = stack.register(stack.add_repo({"used.gguf": os.urandom(MB)}), "used.gguf", downloadNow=True)
+    stack.wait_status(model, "Downloaded")
+    path = f"/api/models/{model['id']}"
+    reference = f"{path}/references/search/docs"
+    assert stack.call("PUT", reference, {"policy": "block"}).status_code == 201
+    refused = stack.call("DELETE", f"{path}?deleteLocalFile=true&confirm=true")
+    assert (refused.status_code, refused.json()["code"]) == (409, "MODEL_IN_USE")
+    assert Path(stack.get(path)["localPath"]).is_file()
+    assert stack.call("PUT", reference, {"policy": "warn"}).status_code == 200
+    refused = stack.call("DELETE", f"{path}?deleteLocalFile=true")
+    assert refused.json()["warnings"] == ["1 use by search would break."]
+    assert stack.call("DELETE", reference).status_code == 204
+    assert _delete(stack, model["id"])["result"] == "removed"
+
+
+def test_of_two_models_that_share_a_file_one_is_deleted_while_the_other_arrives(stack: Stack) -> None:
+    shared = os.urandom(MB)
+    repo = stack.add_repo({"shared.gguf": shared, "only.gguf": os.urandom(MB)})
+    for _ in range(5):
+        whole, one = stack.register(repo, downloadNow=True), stack.register(repo, "shared.gguf")
+        stack.wait_status(whole, "Downloaded")
+        task = stack.call("DELETE", f"/api/models/{whole['id']}?deleteLocalFile=true").json()["taskId"]
+        stack.download(one)
+        stack.wait_status(one, "Downloaded")
+        wait_for("the delete", lambda task=task: stack.get(f"/api/tasks/{task}")["status"] == "completed")
+        kept = Path(stack.get(f"/api/models/{one['id']}")["localPath"])
+        assert kept.read_bytes() == shared
+        assert not (kept.parent / "only.gguf").exists()
+        assert _delete(stack, one["id"])["bytesFreed"] == MB
 
 
 def test_partial_bytes_go_with_the_model(stack: Stack) -> None:

@@ -20,9 +20,10 @@ from shared.errors import (
     OperationConflict,
     WeighbridgeError,
 )
+from shared.integrity import Damage, Problem
 from shared.operations import Requested
 from shared.progress import Progress
-from shared.tables import DownloadStatus, Model, Operation, OperationStatus
+from shared.tables import DownloadStatus, Model, Operation, OperationKind, OperationStatus, Result
 from shared.task_names import QueueName, TaskName
 from tests.conftest import local_model
 
@@ -108,6 +109,11 @@ def test_a_completed_download_is_written_into_the_model(database: Database, mode
 
 
 ENDS: dict[str, Callable[[Any, uuid.UUID, int], Any]] = {
+    "measure": lambda s, i, a: attempts.measure(s, i, a, bytes_total=1, files_total=1),
+    "complete verify": lambda s, i, a: attempts.complete_verify(
+        s, i, a, progress=Progress(), damage=Damage("a/b", "c", {"f": Problem.MISSING}, {})
+    ),
+    "complete update": lambda s, i, a: attempts.complete_update(s, i, a, progress=Progress(), facts={}),
     "heartbeat": lambda s, i, a: attempts.heartbeat(s, i, a, lease_seconds=30, progress=Progress()),
     "check": lambda s, i, a: attempts.check(s, i, a),
     "freeze": lambda s, i, a: attempts.freeze(s, i, a, manifest={"commit": "c", "files": []}),
@@ -117,8 +123,10 @@ ENDS: dict[str, Callable[[Any, uuid.UUID, int], Any]] = {
     "fail": lambda s, i, a: attempts.fail(
         s, i, a, error=ChecksumMismatch(), progress=Progress(), max_attempts=4
     ),
-    "files go": lambda s, i, a: attempts.files_go(s, i, a),
-    "complete delete": lambda s, i, a: attempts.complete_delete(s, i, a),
+    "files go": lambda s, i, a: attempts.files_go(s, i, a, there={"was_there": True, "bytes": 1}),
+    "complete delete": lambda s, i, a: attempts.complete_delete(
+        s, i, a, result=Result.REMOVED, bytes_freed=1
+    ),
 }
 
 
@@ -331,3 +339,62 @@ def test_files_that_vanished_make_a_model_not_downloaded(database: Database, mod
         assert (model.download_status, model.downloaded) == ("NotDownloaded", False)
         assert not sweep.files_are_gone(session, model_id + 1), "a model that was deleted meanwhile"
         assert model.error["code"] == "FILE_NOT_FOUND"  # type: ignore[index]
+
+
+def test_what_works_on_the_volume_as_a_whole_has_no_model_and_lives_like_the_others(
+    database: Database,
+) -> None:
+    with database.session() as session:
+        session.add(clean_up := Operation(kind=OperationKind.CLEAN_UP, plan={"items": []}))
+    begun = _begin(database, clean_up.id)
+    assert begun is not None
+    assert (begun.status, begun.attempt, begun.model_id) == (OperationStatus.RUNNING, 1, None)
+    _expire_lease(database)
+    assert [operation.id for operation in _sweep(database).revived] == [clean_up.id]
+    assert _begin(database, clean_up.id)
+    with database.session() as session:
+        attempts.complete(session, clean_up.id, 2, progress=Progress(), result=Result.REMOVED, bytes_freed=7)
+        row = operations.get(session, clean_up.id)
+    assert (row.status, row.result, row.bytes_freed) == (OperationStatus.COMPLETED, Result.REMOVED, 7)
+
+
+def test_a_sweep_leaves_a_clean_up_alone_that_somebody_is_at(database: Database) -> None:
+    with database.session() as session:
+        session.add(clean_up := Operation(kind=OperationKind.CLEAN_UP))
+    _begin(database, clean_up.id)
+    _expire_lease(database)
+    with database.session() as session:
+        operations.lock_both(session, clean_up.id)
+        assert _sweep(database).revived == []
+    assert [operation.id for operation in _sweep(database).revived] == [clean_up.id]
+
+
+def test_two_verifies_of_one_repository_that_end_at_once_do_not_wait_for_each_other(
+    database: Database, model_id: int
+) -> None:
+    manifest = {"commit": "c" * 40, "files": [{"path": "f", "size": 1, "oid": "a" * 64, "is_lfs": True}]}
+    with database.session() as session:
+        twin = Model(name="twin", type="local", source="huggingface", hf_repo="a/b", revision="next")
+        twin.download_status, twin.downloaded = DownloadStatus.DOWNLOADED, True
+        session.add(twin)
+    damage = Damage("a/b", "c" * 40, {"f": Problem.CORRUPT}, {"a" * 64: Problem.CORRUPT})
+    here = {"downloaded": True, "download_status": DownloadStatus.DOWNLOADED, "manifest": manifest}
+    for _ in range(10):
+        with database.session() as session:
+            session.execute(update(Model).values(damaged_files=None, **here))
+        asked = []
+        for one in (model_id, twin.id):
+            with database.session() as session:
+                asked.append(operations.request_verify(session, one, requested_by="t", request_id=None)[0].id)
+            _begin(database, asked[-1])
+        barrier = threading.Barrier(2)
+
+        def end(operation_id: uuid.UUID, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            with database.session() as session:
+                attempts.complete_verify(session, operation_id, 1, progress=Progress(), damage=damage)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(end, asked))
+        with database.session() as session:
+            assert session.scalars(select(Model.downloaded)).all() == [False, False]

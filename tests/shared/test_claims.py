@@ -24,6 +24,14 @@ def test_a_model_is_claimed_once(redis: fakeredis.FakeRedis) -> None:
     assert 0 < redis.ttl("weighbridge:active:7") <= claims.CLAIM_SECONDS
 
 
+def test_what_works_on_the_volume_as_a_whole_claims_that(redis: fakeredis.FakeRedis) -> None:
+    clean_up = Operation(id=uuid.uuid4(), model_id=None, kind=OperationKind.CLEAN_UP)
+    assert claims.take(redis, clean_up)
+    assert redis.get("weighbridge:active:volume") == f"clean-up:{clean_up.id}"
+    assert claims.release(redis, clean_up)
+    assert redis.keys() == []
+
+
 def test_only_the_owner_releases_a_claim(redis: fakeredis.FakeRedis) -> None:
     first, second = _operation(), _operation()
     claims.take(redis, first)

@@ -46,6 +46,24 @@ def test_a_delete_is_told_as_what_became_of_its_model(
     ]
 
 
+@pytest.mark.parametrize("status", list(OperationStatus))
+def test_what_works_on_the_volume_as_a_whole_is_no_event_of_a_model(
+    redis: fakeredis.FakeRedis, status: OperationStatus
+) -> None:
+    clean_up = Operation(id=uuid.uuid4(), model_id=None, kind=OperationKind.CLEAN_UP, status=status)
+    events.note_operations(redis, [clean_up])
+    assert events.since(redis, "0-0") == []
+
+
+@pytest.mark.parametrize("status", list(OperationStatus))
+def test_a_verify_never_says_that_its_model_is_gone(
+    redis: fakeredis.FakeRedis, status: OperationStatus
+) -> None:
+    verify = Operation(id=uuid.uuid4(), model_id=7, kind=OperationKind.VERIFY, status=status)
+    events.note_operations(redis, [verify])
+    assert [note.type for note in events.since(redis, "0-0")] == ["model.updated"]
+
+
 def test_the_stream_is_capped_and_knows_how_far_back_it_reaches(
     redis: fakeredis.FakeRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import filelock
 
 from shared.errors import CachePermissionDenied, DownloadFailed, InsufficientDisk, WeighbridgeError
+from shared.manifests import Manifest
 from worker_service.transfer.crew import Crew
 from worker_service.transfer.fetch import Patience, Site
 from worker_service.transfer.halt import Halt, Pulse, TransferStopped
 from worker_service.transfer.lock import BlobLock
-from worker_service.transfer.manifest import Manifest
 from worker_service.transfer.partial import PIECE_BYTES, Partial, bytes_to_take, kept_bytes, remove_empty
 from worker_service.transfer.publish import Room, published_files
 from worker_service.transfer.source import HubFiles, Source

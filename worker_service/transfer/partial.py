@@ -214,6 +214,15 @@ def allocated_bytes(cache_dir: Path, oid: str) -> int:
     return total
 
 
+def touched_at(cache_dir: Path, oid: str) -> int:
+    """When bytes came last to the half file of one blob, in seconds since 1970; 0 where there is none."""
+    times = [0]
+    for path in _half_files(partials_folder(cache_dir), oid):
+        with contextlib.suppress(OSError):
+            times.append(int(path.lstat().st_mtime))
+    return max(times)
+
+
 def bytes_to_take(cache_dir: Path, oid: str, size: int) -> int:
     """Bytes of the volume that one blob of this size will still take; its half file has its own already."""
     return max(0, size - allocated_bytes(cache_dir, oid))

@@ -16,7 +16,7 @@ def is_right(partial: Partial, oid: str, *, halt: Halt) -> bool:
     Waits for bytes that are still to come. 64 digits: sha256; 40: git's sha1 of a blob.
     Raises TransferStopped between two blocks of 1 MiB.
     """
-    digest = hashlib.sha256() if len(oid) == 64 else _git_sha1(partial.size)
+    digest = hasher(oid, size=partial.size)
     buffer, done = bytearray(BLOCK_BYTES), 0
     while done < partial.size:
         halt.check()
@@ -26,6 +26,11 @@ def is_right(partial: Partial, oid: str, *, halt: Halt) -> bool:
         digest.update(memoryview(buffer)[:count])
         done += count
     return digest.hexdigest() == oid
+
+
+def hasher(oid: str, *, size: int) -> "hashlib._Hash":
+    """What makes the oid of a file's content, to be fed with its bytes. 64 digits: sha256; 40: git's sha1."""
+    return hashlib.sha256() if len(oid) == 64 else _git_sha1(size)
 
 
 def _git_sha1(size: int) -> "hashlib._Hash":

@@ -11,7 +11,8 @@ from sqlalchemy import func, update
 from shared import audit
 from shared.audit import Action
 from shared.database import Database
-from shared.tables import AuditEvent
+from shared.tables import AuditEvent, Model
+from tests.api_service.routes.test_cache import scanned
 from tests.conftest import HOSTED, LOCAL, Api
 
 PASSWORD = "correct horse battery"
@@ -25,6 +26,30 @@ def _events(api: Api, query: str = "") -> list[dict[str, Any]]:
 
 def _model(api: Api, body: dict[str, Any] = LOCAL) -> int:
     return int(api.post("/api/models", body).json["id"])
+
+
+def _reference(api: Api) -> str:
+    path = f"/api/models/{_model(api)}/references/search/docs"
+    api.call("PUT", path, json={"policy": "block"})
+    return path
+
+
+def _downloaded(api: Api) -> int:
+    model_id = _model(api)
+    with api.client.application.extensions["weighbridge"].database.session() as session:
+        session.execute(update(Model).values(downloaded=True, download_status="Downloaded"))
+    return model_id
+
+
+def _cached(api: Api) -> str:
+    """The name of a repository that a worker has seen in the cache."""
+    scanned(api.client.application.extensions["weighbridge"].database, "org/theirs")
+    return "org/theirs"
+
+
+def _clean_up(api: Api) -> Any:
+    body = {"items": [f"repo:{_cached(api)}"], "confirm": True}
+    return api.post("/api/cache/clean-up", body)
 
 
 def _user(api: Api) -> int:
@@ -89,11 +114,30 @@ WRITES: dict[str, tuple[Callable[[Api], Any], Action]] = {
         ),
         Action.CONNECTION_TESTED,
     ),
+    "references.set_reference": (_reference, Action.REFERENCE_SET),
+    "references.remove_reference": (lambda api: api.delete(_reference(api)), Action.REFERENCE_REMOVED),
     "downloads.start_download": (_operation, Action.DOWNLOAD_REQUESTED),
     "downloads.cancel_download": (
         lambda api: api.post(f"/api/models/{_operation(api) and 1}/cancel-download"),
         Action.DOWNLOAD_CANCELED,
     ),
+    "updates.verify": (
+        lambda api: api.post(f"/api/models/{_downloaded(api)}/verify"),
+        Action.VERIFY_REQUESTED,
+    ),
+    "updates.update": (
+        lambda api: api.post(f"/api/models/{_downloaded(api)}/update"),
+        Action.UPDATE_REQUESTED,
+    ),
+    "cache.delete_repo": (
+        lambda api: api.delete(f"/api/cache/repos?repo={_cached(api)}&confirm=true"),
+        Action.CLEAN_UP_REQUESTED,
+    ),
+    "cache.adopt": (
+        lambda api: api.post("/api/cache/adopt", {"repo": _cached(api)}),
+        Action.REPOSITORY_ADOPTED,
+    ),
+    "cache.ask_for_clean_up": (_clean_up, Action.CLEAN_UP_REQUESTED),
     "queue.ask": (
         lambda api: api.post("/api/downloads", {"repo": "a/b"}),
         Action.DOWNLOAD_REQUESTED,

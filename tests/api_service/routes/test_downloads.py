@@ -28,6 +28,8 @@ PROGRESS_KEYS = {
     "startedAt",
     "updatedAt",
     "error",
+    "result",
+    "bytesFreed",
 }
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from shared.hub import Hub
+from shared.manifests import Manifest, freeze
 from tests.hub_server import HubServer
-from worker_service.transfer import Manifest, Patience, Transfer, TransferStopped, freeze, snapshot_path
+from worker_service.transfer import Patience, Transfer, TransferStopped, snapshot_path
 
 REPO = "owner/name"
 PIECE = 1 << 20

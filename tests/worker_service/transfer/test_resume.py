@@ -19,7 +19,8 @@ CHILD = """
 import sys
 from pathlib import Path
 from shared.hub import Hub
-from worker_service.transfer import Transfer, freeze
+from shared.manifests import freeze
+from worker_service.transfer import Transfer
 url, cache = sys.argv[1:]
 manifest = freeze(Hub(url, None, False), repo="owner/name", revision="main")
 Transfer(manifest, cache_dir=Path(cache), endpoint=url, token=None, connections=4, piece_bytes=1 << 20).run()

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared.errors import DownloadFailed, HubUnavailable
+from shared.manifests import Manifest
 from tests.hub_server import HubServer
 from tests.worker_service.transfer.conftest import PIECE, REPO, Workshop, some_bytes
-from worker_service.transfer import Manifest, Patience
+from worker_service.transfer import Patience
 
 FILES = {"model.safetensors": some_bytes(5 * PIECE), "config.json": b"{}"}
 

@@ -10,9 +10,10 @@ import pytest
 
 from shared.errors import CachePermissionDenied, DownloadFailed, HubUnavailable, InsufficientDisk
 from shared.hub import RemoteFile
+from shared.manifests import Manifest
 from tests.hub_server import HubServer
 from tests.worker_service.transfer.conftest import PIECE, REPO, Workshop, some_bytes
-from worker_service.transfer import Manifest, partial, published_files, purge_partials, snapshot_path
+from worker_service.transfer import partial, published_files, purge_partials, snapshot_path
 
 CONTENT = some_bytes(3 * PIECE)
 
