@@ -60,6 +60,11 @@ export function aModel(differs: Partial<Model> = {}): Model {
     metadata: null,
     runtime: null,
     connection: null,
+    isPinned: false,
+    verifiedAt: null,
+    damagedFiles: null,
+    formerCommit: null,
+    catalogId: null,
     ...differs,
   }
 }
@@ -83,7 +88,7 @@ export function aHosted(differs: Partial<Model> = {}): Model {
   })
 }
 
-/** A running download of model 7 at 43 %; say what differs. */
+/** A Hub that answers. */
 export function aHub(): Health['hub'] {
   return {
     endpoint: 'https://huggingface.co',
@@ -98,7 +103,10 @@ export function aHub(): Health['hub'] {
   }
 }
 
-export function aDownload(differs: Partial<Operation> = {}): Operation {
+type OfModel = Operation & { modelId: number }
+
+/** A running download of model 7 at 43 %; say what differs. */
+export function aDownload(differs: Partial<OfModel> = {}): OfModel {
   return {
     taskId: '11111111-1111-4111-8111-111111111111',
     modelId: 7,
@@ -119,6 +127,8 @@ export function aDownload(differs: Partial<Operation> = {}): Operation {
     startedAt: '2026-11-21T08:00:00+00:00',
     updatedAt: '2026-11-21T08:00:10+00:00',
     error: null,
+    result: null,
+    bytesFreed: null,
     ...differs,
   }
 }

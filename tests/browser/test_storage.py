@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ def _put_stranger(stack: Stack, content: bytes) -> Path:
     (folder / "blobs" / oid).write_bytes(content)
     (folder / "snapshots" / commit / "model.bin").symlink_to(f"../../blobs/{oid}")
     (folder / "refs" / "main").write_text(commit)
+    long_ago = time.time() - 100 * 86_400
+    for path in (folder, *folder.rglob("*")):
+        os.utime(path, (long_ago, long_ago), follow_symlinks=False)
     return folder
 
 

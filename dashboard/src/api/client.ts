@@ -103,6 +103,16 @@ export async function answered<T>(asked: Promise<Answer<T>>): Promise<Answer<T>>
   throw problem
 }
 
+/** All pages of a list. */
+export async function allPages<T>(page: (number: number) => Promise<Answer<T[]>>): Promise<T[]> {
+  const first = await answered(page(1))
+  const { total_pages: pages = 1 } = JSON.parse(first.response.headers.get('X-Pagination') ?? '{}')
+  const rest = await Promise.all(
+    Array.from({ length: Math.max(0, pages - 1) }, (_, index) => answered(page(index + 2))),
+  )
+  return [first, ...rest].flatMap((answer) => answer.data ?? [])
+}
+
 /** The Problem of a refused response whose body was read already. */
 export function problemOf(response: Response, content: unknown): Problem {
   const after = Number(response.headers.get('Retry-After'))

@@ -3,15 +3,18 @@ import { queryOptions } from '@tanstack/react-query'
 import { body, client, type Schemas } from './client'
 
 export type Operation = Schemas['Operation']
-export type QueueItem = Schemas['QueueItem']
-export type Queue = Schemas['Queue']
+/** What an operation does; a clean-up belongs to no model. */
+export type OperationKind = Operation['operation']
+/** Only what belongs to a model stands in the queue. */
+export type QueueItem = Omit<Schemas['QueueItem'], 'modelId'> & { modelId: number }
+export type Queue = Record<keyof Schemas['Queue'], QueueItem[]>
 
 export const queueKey = ['downloads', 'queue'] as const
 
 /** What runs, waits, failed, and what finished within a day. */
 export const queueQuery = queryOptions({
   queryKey: queueKey,
-  queryFn: ({ signal }): Promise<Queue> => body(client.GET('/api/downloads/queue', { signal })),
+  queryFn: ({ signal }) => body(client.GET('/api/downloads/queue', { signal })) as Promise<Queue>,
   staleTime: Infinity,
 })
 
@@ -20,8 +23,10 @@ export const canceledKey = ['downloads', 'canceled'] as const
 /** The latest canceled downloads, the newest first; the queue does not list them. */
 export const canceledQuery = queryOptions({
   queryKey: canceledKey,
-  queryFn: ({ signal }): Promise<QueueItem[]> =>
-    body(client.GET('/api/downloads', { params: { query: { status: 'canceled', pageSize: 500 } }, signal })),
+  queryFn: ({ signal }) =>
+    body(
+      client.GET('/api/downloads', { params: { query: { status: 'canceled', pageSize: 500 } }, signal }),
+    ) as Promise<QueueItem[]>,
   staleTime: 10_000,
 })
 

@@ -1,8 +1,10 @@
 /** Registered models. */
 import { type QueryClient, queryOptions } from '@tanstack/react-query'
-import { answered, body, client, type Schemas } from './client'
+import { allPages, body, client, type Schemas } from './client'
 import type { Operation } from './downloads'
 
+/** A file of a downloaded model that is not as it was recorded. */
+export type DamagedFile = Schemas['DamagedFile']
 export type Model = Schemas['Model']
 export type ModelCreate = Schemas['ModelCreate']
 export type ModelPatch = Schemas['ModelPatch']
@@ -23,16 +25,8 @@ export const modelsQuery = queryOptions({
   staleTime: Infinity,
 })
 
-async function allModels(signal: AbortSignal): Promise<Model[]> {
-  const page = (number: number) =>
-    answered(client.GET('/api/models', { params: { query: { page: number, pageSize: PAGE_SIZE } }, signal }))
-  const first = await page(1)
-  const { total_pages: pages = 1 } = JSON.parse(first.response.headers.get('X-Pagination') ?? '{}')
-  const rest = await Promise.all(
-    Array.from({ length: Math.max(0, pages - 1) }, (_, index) => page(index + 2)),
-  )
-  return [first, ...rest].flatMap((answer) => answer.data ?? [])
-}
+const allModels = (signal: AbortSignal): Promise<Model[]> =>
+  allPages((page) => client.GET('/api/models', { params: { query: { page, pageSize: PAGE_SIZE } }, signal }))
 
 /** One model. */
 export const getModel = (id: number): Promise<Model> =>
@@ -46,10 +40,12 @@ export const createModel = (fields: ModelCreate, key: string): Promise<Model> =>
 export const updateModel = (id: number, fields: ModelPatch): Promise<Model> =>
   body(client.PATCH('/api/models/{model_id}', { params: { path: { model_id: id } }, body: fields }))
 
+export const usageKey = (id: number) => ['models', id, 'usage'] as const
+
 /** What deleting would mean. */
 export const usageQuery = (id: number) =>
   queryOptions({
-    queryKey: ['models', id, 'usage'],
+    queryKey: usageKey(id),
     queryFn: ({ signal }): Promise<Usage> =>
       body(client.GET('/api/models/{model_id}/usage', { params: { path: { model_id: id } }, signal })),
     staleTime: 0,
@@ -71,8 +67,8 @@ export async function deleteModel(
 export const startDownload = (id: number) =>
   body(client.POST('/api/models/{model_id}/download', { params: { path: { model_id: id } } }))
 
-/** Stop and keep the bytes. */
-export const cancelDownload = (id: number) =>
+/** Stop what goes on with its files (a download, an update, a verification), and keep the bytes. */
+export const cancelDownload = (id: number): Promise<Operation> =>
   body(
     client.POST('/api/models/{model_id}/cancel-download', {
       params: { path: { model_id: id } },

@@ -551,7 +551,7 @@ export interface paths {
                 query?: {
                     page?: number;
                     pageSize?: number;
-                    action?: "auth.signed_in" | "auth.sign_in_refused" | "auth.signed_out" | "auth.password_changed" | "auth.access_denied" | "user.created" | "user.changed" | "user.deleted" | "token.created" | "token.revoked" | "model.created" | "model.changed" | "model.deleted" | "model.connection_tested" | "download.requested" | "download.canceled" | "download.cleared" | "audit.exported";
+                    action?: "auth.signed_in" | "auth.sign_in_refused" | "auth.signed_out" | "auth.password_changed" | "auth.access_denied" | "user.created" | "user.changed" | "user.deleted" | "token.created" | "token.revoked" | "model.created" | "model.changed" | "model.deleted" | "model.connection_tested" | "reference.set" | "reference.removed" | "download.requested" | "download.canceled" | "model.verify_requested" | "model.update_requested" | "download.cleared" | "cache.adopted" | "cache.clean_up_requested" | "audit.exported";
                     actor?: string;
                     modelId?: number;
                     since?: string;
@@ -887,6 +887,141 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{model_id}/references": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+            };
+            cookie?: never;
+        };
+        /** Every reference of a model by consumer and name, those too that have expired. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    model_id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Reference"][];
+                    };
+                };
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/references/{consumer}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+                consumer: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say that a service uses the model, in place of what it said before: 200, or 201 for a new reference.
+         * @description Refused with 409 OPERATION_CONFLICT once a delete of the model takes its files.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    model_id: number;
+                    consumer: string;
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReferenceRequest"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Reference"];
+                    };
+                };
+                /** @description Created */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Reference"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        post?: never;
+        /** Take a reference back; one that is not there: 204 as well. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    model_id: number;
+                    consumer: string;
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/{model_id}/download": {
         parameters: {
             query?: never;
@@ -957,7 +1092,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stop the download within a second and keep its bytes; with `purge` they go too. */
+        /** Stop the download, update or verify within a second and keep its bytes; with `purge` they go too. */
         post: {
             parameters: {
                 query?: never;
@@ -1060,6 +1195,164 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{model_id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hold every byte of the files against its checksum; one that runs already is answered with 200. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    model_id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Operation"];
+                    };
+                };
+                /** @description Accepted */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Operation"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+            };
+            cookie?: never;
+        };
+        /** Whether the revision has moved at the Hub since, and what an update would change. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    model_id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Update"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        /**
+         * Fetch another commit, and let the model stand for it once it is verified; the former one is kept.
+         * @description `formerCommit` in `commitHash` returns to it. The same update under way already is answered with 200.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    model_id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": components["schemas"]["UpdateRequest"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Operation"];
+                    };
+                };
+                /** @description Accepted */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Operation"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/downloads": {
         parameters: {
             query?: never;
@@ -1097,7 +1390,10 @@ export interface paths {
             };
         };
         put?: never;
-        /** Fetch a file or a repository; registers the model if need be. On its way or here already: 200. */
+        /**
+         * Fetch a file, a repository or an entry of the catalog; registers the model if need be.
+         * @description On its way or here already: 200.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1338,7 +1634,7 @@ export interface paths {
                     page?: number;
                     pageSize?: number;
                     modelId?: number;
-                    kind?: "download" | "delete";
+                    kind?: "download" | "delete" | "verify" | "update" | "clean-up";
                     status?: "pending" | "running" | "paused" | "completed" | "failed" | "canceled";
                     /** @description Asked for at this time or later (RFC 3339). */
                     since?: string;
@@ -1469,7 +1765,10 @@ export interface paths {
         /** How full the volume is, and how full it will be once the queue has arrived. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Ask a worker for a new scan of the cache and wait for it, at most 10 s. */
+                    refresh?: boolean;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -1483,6 +1782,304 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Storage"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cache/repos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every repository of the cache as the last scan saw it, managed or not. */
+        get: {
+            parameters: {
+                query?: {
+                    page?: number;
+                    pageSize?: number;
+                    /** @description Whether a model of the register has files of it. */
+                    managed?: boolean;
+                    /** @description Part of the repository's name. */
+                    q?: string;
+                    sort?: "repo" | "-repo" | "sizeBytes" | "-sizeBytes" | "lastUsedAt" | "-lastUsedAt" | "modifiedAt" | "-modifiedAt" | "fileCount" | "-fileCount";
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        /** @description JSON: total, total_pages, first_page, last_page, page, previous_page, next_page. */
+                        "X-Pagination"?: string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CachedRepo"][];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Remove a repository that no model of the register has. Not there: 200, and nothing is done. */
+        delete: {
+            parameters: {
+                query: {
+                    repo: string;
+                    confirm?: boolean;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Operation"];
+                    };
+                };
+                /** @description Accepted */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Operation"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cache/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a model of files that some client has downloaded: each byte is verified, none is fetched. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Adopt"];
+                };
+            };
+            responses: {
+                /** @description Created */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Model"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cache/clean-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What could go: half files, old commits, what nobody used for so long, what the quota would evict. */
+        get: {
+            parameters: {
+                query?: {
+                    unusedDays?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Plan"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        /** Carry out items of the plan. Each is looked at again, and what is in use by then stays. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["CleanUp"];
+                };
+            };
+            responses: {
+                /** @description Accepted */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Operation"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/catalog": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The curated entries by category, name and id, each with what of it is here. */
+        get: {
+            parameters: {
+                query?: {
+                    category?: "llm" | "embedding" | "reranker" | "splade";
+                    installed?: boolean;
+                    /** @description Part of the name, repository, file, description, family or a tag. */
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CatalogEntry"][];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/featured-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Entries of the catalog to begin with, and the day on which this list changed. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Featured"];
                     };
                 };
                 default: components["responses"]["DEFAULT_ERROR"];
@@ -1834,11 +2431,17 @@ export interface components {
             latencyMs: number;
             error: null | components["schemas"]["Failure"];
         };
+        DamagedFile: {
+            path: string;
+            /** @enum {string} */
+            problem: "missing" | "corrupt";
+        };
         Operation: {
             taskId: string | null;
-            modelId: number;
+            /** @description null: it is about the volume as a whole. */
+            modelId: number | null;
             /** @enum {string} */
-            operation: "download" | "delete";
+            operation: "download" | "delete" | "verify" | "update" | "clean-up";
             /**
              * @description Under a model one of its download words, under a task one of its states.
              * @enum {string}
@@ -1863,6 +2466,13 @@ export interface components {
             filesTotal: number;
             currentFile: string | null;
             attempt: number;
+            /**
+             * @description What it came to, where `completed` alone does not say it.
+             * @enum {string|null}
+             */
+            result: "removed" | "not_installed" | "intact" | "damaged" | "updated" | "up_to_date" | null;
+            /** @description Of the volume; null where nothing was to be removed. */
+            bytesFreed: number | null;
             /** Format: date-time */
             startedAt: string | null;
             /** Format: date-time */
@@ -1902,6 +2512,8 @@ export interface components {
             /** @enum {unknown|null} */
             category: "llm" | "embedding" | "reranker" | "splade" | null;
             isActive: boolean;
+            isPinned: boolean;
+            /** @description Named as a default by the settings; to delete it wants a confirmation. */
             isDefault: boolean;
             /** Format: date-time */
             createdAt: string;
@@ -1926,6 +2538,8 @@ export interface components {
             allowPatterns: string[] | null;
             ignorePatterns: string[] | null;
             hasHfToken: boolean;
+            /** @description The entry of the curated catalog that it matches. */
+            catalogId: string | null;
             /** @enum {unknown|null} */
             downloadStatus: "NotDownloaded" | "Pending" | "Downloading" | "Paused" | "Downloaded" | "Failed" | "Canceled" | null;
             downloaded: boolean | null;
@@ -1936,6 +2550,15 @@ export interface components {
             checksum: string | null;
             /** @description Files that may run code when they are loaded; null: not known yet. */
             unsafeFiles: string[] | null;
+            /**
+             * Format: date-time
+             * @description When every byte was last found right, by a download or a verify.
+             */
+            verifiedAt: string | null;
+            /** @description What a download would repair; the first 100 of them. */
+            damagedFiles: components["schemas"]["DamagedFile"][] | null;
+            /** @description What the last update replaced and POST …/update can return to. */
+            formerCommit: string | null;
             error: null | components["schemas"]["Failure"];
             activeOperation: null | components["schemas"]["Operation"];
             metadata: null | components["schemas"]["ModelFacts"];
@@ -1947,6 +2570,8 @@ export interface components {
             /** @enum {unknown|null} */
             category?: "llm" | "embedding" | "reranker" | "splade" | null;
             isActive?: boolean;
+            /** @description Its files are kept whatever the quota says; clean-up plans leave it out. */
+            isPinned?: boolean;
             /** @description owner/name, or a full Hub URL or file link, which is taken apart. */
             hfRepo?: string;
             /** @description null: main. */
@@ -1978,6 +2603,8 @@ export interface components {
             /** @enum {unknown|null} */
             category?: "llm" | "embedding" | "reranker" | "splade" | null;
             isActive?: boolean;
+            /** @description Its files are kept whatever the quota says; clean-up plans leave it out. */
+            isPinned?: boolean;
             /** @description owner/name, or a full Hub URL or file link, which is taken apart. */
             hfRepo?: string;
             /** @description null: main. */
@@ -2001,7 +2628,7 @@ export interface components {
             apiVersion?: string | null;
             deployment?: string | null;
         };
-        Reference: {
+        Block: {
             consumer: string;
             name: string;
             detail: string | null;
@@ -2009,11 +2636,19 @@ export interface components {
         Usage: {
             modelId: number;
             isInstalled: boolean;
+            /** @description With half files and the former commit; what a blob takes counts once. */
             sizeOnDiskBytes: number;
+            /** @description Of these what no other model of the repository needs. */
             estimatedFreedBytes: number;
-            blockedBy: components["schemas"]["Reference"][];
+            /** @description Of these what only the commit needs that an update has replaced. */
+            formerBytes: number;
+            /** @description true: the files are not ours (source=path), only the entry goes. */
+            filesStay: boolean;
+            blockedBy: components["schemas"]["Block"][];
+            /** @description Sentences with counts; no names of people. */
             warnings: string[];
             isDefault: boolean;
+            /** @description Empty: nothing is loaded here yet. */
             loadedIn: string[];
             activeOperation: null | components["schemas"]["Operation"];
             canDelete: boolean;
@@ -2037,6 +2672,38 @@ export interface components {
             models: string[];
             error: null | components["schemas"]["Failure"];
         };
+        Reference: {
+            consumer: string;
+            name: string;
+            /** @enum {unknown} */
+            policy: "block" | "warn";
+            detail: string | null;
+            /** Format: date-time */
+            expiresAt: string | null;
+            isExpired: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        ReferenceRequest: {
+            /**
+             * @description block: the model must not be deleted; warn: whoever deletes it confirms.
+             * @enum {unknown}
+             */
+            policy: "block" | "warn";
+            /**
+             * @description For people.
+             * @default null
+             */
+            detail: string | null;
+            /**
+             * Format: date-time
+             * @description In the future; from then on it counts no more. null: until it is removed.
+             * @default null
+             */
+            expiresAt: string | null;
+        };
         Cancel: {
             /**
              * @description Drop the partial bytes too.
@@ -2044,11 +2711,42 @@ export interface components {
              */
             purge: boolean;
         };
+        FileChange: {
+            path: string;
+            /** @enum {string} */
+            change: "added" | "changed" | "removed";
+            /** @description Of the new file; of a removed one the old. */
+            sizeBytes: number;
+        };
+        Former: {
+            commitHash: string;
+            /** Format: date-time */
+            replacedAt: string;
+            sizeBytes: number;
+        };
+        Update: {
+            revision: string;
+            /** @description What the model stands for. */
+            commitHash: string;
+            /** @description What its revision means at the Hub now. */
+            latestCommit: string;
+            hasMoved: boolean;
+            /** @description Of files that the model does not have under another name already. */
+            bytesToFetch: number;
+            /** @description In path order. */
+            files: components["schemas"]["FileChange"][];
+            former: null | components["schemas"]["Former"];
+        };
+        UpdateRequest: {
+            /** @description Absent: what the revision means now; formerCommit: return to it. */
+            commitHash?: string;
+        };
         QueueItem: {
             taskId: string | null;
-            modelId: number;
+            /** @description null: it is about the volume as a whole. */
+            modelId: number | null;
             /** @enum {string} */
-            operation: "download" | "delete";
+            operation: "download" | "delete" | "verify" | "update" | "clean-up";
             /**
              * @description Under a model one of its download words, under a task one of its states.
              * @enum {string}
@@ -2073,6 +2771,13 @@ export interface components {
             filesTotal: number;
             currentFile: string | null;
             attempt: number;
+            /**
+             * @description What it came to, where `completed` alone does not say it.
+             * @enum {string|null}
+             */
+            result: "removed" | "not_installed" | "intact" | "damaged" | "updated" | "up_to_date" | null;
+            /** @description Of the volume; null where nothing was to be removed. */
+            bytesFreed: number | null;
             /** Format: date-time */
             startedAt: string | null;
             /** Format: date-time */
@@ -2094,12 +2799,14 @@ export interface components {
             completed: components["schemas"]["QueueItem"][];
         };
         DownloadRequest: {
-            /** @description owner/name, or a full Hub URL or file link, which is taken apart. */
-            repo: string;
+            /** @description owner/name, or a full Hub URL or file link, which is taken apart. Required without catalogId. */
+            repo?: string;
             /** @description null: main. */
             revision?: string | null;
             /** @description null: the whole repository. */
             filename?: string | null;
+            /** @description An entry of GET /api/catalog, in place of all other fields. */
+            catalogId?: string;
         };
         RepoRef: {
             repo: string;
@@ -2174,9 +2881,9 @@ export interface components {
         Cache: {
             /** @description null until the cache has been scanned. */
             totalBytes: number | null;
-            /** @description Files of downloaded models; one that several share counts once. */
+            /** @description Files of downloaded models, also those that an update has replaced; one that several share counts once. */
             managedBytes: number;
-            /** @description null until the cache has been scanned. */
+            /** @description The rest of the total; null until the cache is scanned. */
             unmanagedBytes: number | null;
             /** @description null until the cache has been scanned. */
             unmanagedRepoCount: number | null;
@@ -2195,11 +2902,195 @@ export interface components {
             /** @description Local models that are downloaded. */
             modelCount: number;
             cache: components["schemas"]["Cache"];
+            /** @description What the cache may hold; null: no quota. */
+            quotaBytes: number | null;
             /**
              * Format: date-time
-             * @description When a worker looked.
+             * @description When a worker saw the volume.
+             */
+            seenAt: string | null;
+            /**
+             * Format: date-time
+             * @description When a worker looked at what the cache holds.
              */
             scannedAt: string | null;
+        };
+        CachedModel: {
+            id: number;
+            name: string;
+        };
+        CachedRevision: {
+            commitHash: string;
+            /** @description Branches and tags that mean it here. */
+            refs: string[];
+            sizeBytes: number;
+            /** @description What dropping this commit alone would free. */
+            freedBytes: number;
+            fileCount: number;
+            /** Format: date-time */
+            modifiedAt: string;
+            /** @description A model of the register stands for it. */
+            isInUse: boolean;
+        };
+        CachedRepo: {
+            repo: string;
+            /** @description Its files, each once. */
+            sizeBytes: number;
+            /** @description Of them, those of models of the register. */
+            managedBytes: number;
+            fileCount: number;
+            isManaged: boolean;
+            models: components["schemas"]["CachedModel"][];
+            /**
+             * Format: date-time
+             * @description When a file was read last, if the volume keeps that.
+             */
+            lastUsedAt: string | null;
+            /** Format: date-time */
+            modifiedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When its files were looked at last.
+             */
+            seenAt: string;
+            revisions: components["schemas"]["CachedRevision"][];
+        };
+        Adopt: {
+            repo: string;
+            /** @description null: main. */
+            revision?: string | null;
+            /** @description null: all files of the commit that are here. */
+            filename?: string | null;
+            /** @description Unique; made from the repository and file where it is absent. */
+            name?: string;
+            /** @enum {unknown|null} */
+            category?: "llm" | "embedding" | "reranker" | "splade" | null;
+        };
+        PlanItem: {
+            /** @description Says the same thing in every plan. */
+            id: string;
+            /** @enum {unknown} */
+            kind: "partial" | "old-revision" | "unused-model" | "unused-repo";
+            repo: string | null;
+            commitHash: string | null;
+            modelId: number | null;
+            modelName: string | null;
+            bytes: number;
+            reason: string;
+            /** Format: date-time */
+            lastUsedAt: string | null;
+            suggested: boolean;
+        };
+        Quota: {
+            quotaBytes: number;
+            /** @description Files and half files. */
+            cacheBytes: number;
+            overBytes: number;
+            /** @description Ids of the items that would go, in this order. */
+            evict: string[];
+        };
+        Plan: {
+            items: components["schemas"]["PlanItem"][];
+            totalBytes: number;
+            quota: null | components["schemas"]["Quota"];
+            /** Format: date-time */
+            scannedAt: string | null;
+        };
+        CleanUp: {
+            items: string[];
+            /** @default false */
+            confirm: boolean;
+            /**
+             * @description As in the plan that was shown.
+             * @default 30
+             */
+            unusedDays: number;
+        };
+        CatalogLinks: {
+            huggingface: string;
+            paper: string | null;
+            homepage: string | null;
+        };
+        CatalogEntry: {
+            /** @description Such a model is downloaded. */
+            installed: boolean;
+            /**
+             * @description null: not registered.
+             * @enum {unknown|null}
+             */
+            downloadStatus: "NotDownloaded" | "Pending" | "Downloading" | "Paused" | "Downloaded" | "Failed" | "Canceled" | null;
+            modelId: number | null;
+            activeOperation: null | components["schemas"]["Operation"];
+            id: string;
+            name: string;
+            description: string;
+            /** @enum {unknown} */
+            category: "llm" | "embedding" | "reranker" | "splade";
+            repo: string;
+            /** @description null: the whole repository. */
+            filename: string | null;
+            revision: string;
+            allowPatterns: string[] | null;
+            ignorePatterns: string[] | null;
+            license: string | null;
+            family: string | null;
+            parameterCount: number | null;
+            downloadBytes: number | null;
+            /** @description By precision or quantization; MB are millions of bytes. */
+            memoryMb: {
+                [key: string]: number;
+            };
+            dimension: number | null;
+            maxSequenceLength: number | null;
+            /** @enum {string|null} */
+            pooling: "mean" | "cls" | "last-token" | "max" | null;
+            /** @description Queries and documents are encoded differently. */
+            isAsymmetric: boolean | null;
+            queryPrefix: string | null;
+            documentPrefix: string | null;
+            defaultInstruction: string | null;
+            contextWindow: number | null;
+            tags: string[];
+            links: components["schemas"]["CatalogLinks"];
+            /** @description `built-in`, or the operator's file. */
+            source: string;
+            sizeOnDiskBytes: number;
+        };
+        FeaturedFacts: {
+            downloads: number | null;
+            likes: number | null;
+            /** @enum {unknown} */
+            modelType: "llm" | "embedding" | "reranker" | "splade";
+            family: string | null;
+        };
+        FeaturedModel: {
+            /** @description Such a model is downloaded. */
+            installed: boolean;
+            /**
+             * @description null: not registered.
+             * @enum {unknown|null}
+             */
+            downloadStatus: "NotDownloaded" | "Pending" | "Downloading" | "Paused" | "Downloaded" | "Failed" | "Canceled" | null;
+            modelId: number | null;
+            activeOperation: null | components["schemas"]["Operation"];
+            id: string;
+            name: string;
+            description: string;
+            /** @enum {unknown} */
+            category: "llm" | "embedding" | "reranker" | "splade";
+            tags: string[];
+            /** @description Such as 7B. */
+            sizeCategory: string | null;
+            repo: string;
+            filename: string | null;
+            downloadBytes: number | null;
+            metadata: components["schemas"]["FeaturedFacts"];
+            links: components["schemas"]["CatalogLinks"];
+        };
+        Featured: {
+            models: components["schemas"]["FeaturedModel"][];
+            /** @description The day on which the list changed (RFC 3339). */
+            lastUpdated: string;
         };
         Probe: {
             /** @enum {string} */
@@ -2241,6 +3132,8 @@ export interface components {
             redis: components["schemas"]["Probe"];
             workers: components["schemas"]["Workers"];
             hub: components["schemas"]["Hub"];
+            /** @description WEIGHBRIDGE_CATALOG_ONLY is set: other models of the Hub are refused. */
+            catalogOnly: boolean;
         };
     };
     responses: {

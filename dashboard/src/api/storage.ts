@@ -1,5 +1,5 @@
 /** The volume, as a worker last saw it. */
-import { queryOptions } from '@tanstack/react-query'
+import { type QueryClient, queryOptions } from '@tanstack/react-query'
 import { body, client, type Schemas } from './client'
 
 export type Storage = Schemas['Storage']
@@ -12,3 +12,11 @@ export const storageQuery = queryOptions({
   queryFn: ({ signal }): Promise<Storage> => body(client.GET('/api/storage', { signal })),
   staleTime: Infinity,
 })
+
+/** Have a worker go through the cache now; the answer comes with what it saw, after 10 s at the latest. */
+export async function rescan(queries: QueryClient): Promise<void> {
+  const storage = await body(client.GET('/api/storage', { params: { query: { refresh: true } } }))
+  // An answer that is on its way is older than this one.
+  await queries.cancelQueries({ queryKey: storageKey })
+  queries.setQueryData(storageKey, storage)
+}

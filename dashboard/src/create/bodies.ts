@@ -9,6 +9,8 @@ type Category = Model['category']
 
 /** A local model to register. */
 export function localBody(values: LocalValues, source: Source, choice: Choice): ModelCreate {
+  if (values.place === 'path')
+    return { type: 'local', ...commonFields(values), source: 'path', localPath: values.path.trim() }
   return {
     type: 'local',
     ...localFields(values, source, choice),
@@ -115,7 +117,10 @@ export type Refusal = { message: string; existingId: number | null }
 export type Refusals = Record<string, Refusal>
 
 /** The names of the API's fields where the form calls them otherwise. */
-const FORM_NAMES: Record<string, string> = { hfRepo: 'repository', modelFile: 'file' }
+const FORM_NAMES: Record<string, string> = { hfRepo: 'repository', modelFile: 'file', localPath: 'path' }
+
+/** Refusals that are about one field each; what is to be done about them stands below it too. */
+const FIELDS_OF: Record<string, string> = { INVALID_LOCAL_PATH: 'path', NOT_IN_CATALOG: 'repository' }
 
 /** The fields that a refusal is about; empty: it is about none of them. */
 export function refusalsOf(problem: Problem): Refusals {
@@ -123,6 +128,8 @@ export function refusalsOf(problem: Problem): Refusals {
     const existingId = typeof problem.body.existingId === 'number' ? problem.body.existingId : null
     return { [formName(String(problem.body.field ?? 'name'))]: { message: problem.message, existingId } }
   }
+  const field = FIELDS_OF[problem.code]
+  if (field) return { [field]: { message: `${problem.message} ${problem.remedy}`, existingId: null } }
   if (problem.code !== 'VALIDATION_ERROR') return {}
   const found = Object.entries(problem.errors).map(([name, messages]) => [
     formName(name),

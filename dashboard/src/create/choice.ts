@@ -69,13 +69,20 @@ export function nameFor(repo: string, file: string | null, taken: ReadonlySet<st
   const quantization = file && quantizationIn(file)
   const stem = short.replace(/[-_.]gguf$/i, '')
   const own = quantization ? `${words(stem)} ${quantization}` : words(file ? stemOf(file) : stem)
-  const names = [
-    own,
-    `${own} (${owner})`,
-    ...Array.from({ length: 98 }, (_, index) => `${own} (${index + 2})`),
-  ]
-  return (names.find((name) => !taken.has(name)) ?? own).slice(0, 255)
+  return free([own, `${own} (${owner})`, ...numbered(own)], taken)
 }
+
+/** `/srv/models/house-style-7b.gguf` -> `house style 7b`; empty: the path names nothing yet. */
+export function nameForPath(path: string, taken: ReadonlySet<string>): string {
+  const own = words(stemOf(path.trim().replace(/\/+$/, '')))
+  return own && free([own, ...numbered(own)], taken)
+}
+
+const free = (names: readonly string[], taken: ReadonlySet<string>): string =>
+  (names.find((name) => !taken.has(name)) ?? names[0] ?? '').slice(0, 255)
+
+const numbered = (name: string): string[] =>
+  Array.from({ length: 98 }, (_, index) => `${name} (${index + 2})`)
 
 const words = (text: string): string => text.replaceAll('-', ' ').trim()
 const stemOf = (file: string): string => (file.split('/').at(-1) ?? file).replace(/\.[a-z]+$/i, '')

@@ -34,6 +34,7 @@ import { useCreate, useTestStored } from './use-create'
 import { useModel } from './use-model'
 import { useRefusals } from './use-refusals'
 import { WhatHappens } from './what-happens'
+import { WhereItStays } from './where-it-stays'
 
 const FORM = 'new-model'
 
@@ -71,16 +72,22 @@ function NewModel({ onStartOver }: { onStartOver: () => void }) {
   )
 
   const room = useRoomFor(local.choice.sizeBytes)
-  const isBlocked = local.values.downloadNow && room.missing !== null
+  const downloads = isLocal && !local.isPath && local.values.downloadNow
+  const isBlocked = downloads && room.missing !== null
   const isValid = isLocal ? local.isValid && !isBlocked : hosted.isValid
 
   const [, navigate] = useLocation()
   const create = useCreate()
   const testStored = useTestStored()
-  const { downloadNow } = local.values
+  /** There is nothing to wait for. */
+  const leaveWith = (model: Model) => {
+    toast(`${model.name} created`)
+    navigate(wayBack(), { replace: true })
+  }
   const saveLocal = async () => {
     const model = await create(localBody(local.values, local.source, local.choice))
     forget()
+    if (local.isPath) return leaveWith(model)
     local.form.setValue('hfToken', '')
     local.form.setValue('hfTokenChange', model.hasHfToken ? 'kept' : 'typed')
     setCreated(model)
@@ -91,8 +98,7 @@ function NewModel({ onStartOver }: { onStartOver: () => void }) {
     const model = await create(hostedBody(hosted.values))
     forget()
     if (isTested) testStored(model.id)
-    toast(`${model.name} created`)
-    navigate(wayBack(), { replace: true })
+    leaveWith(model)
   }
   const saveAndList = async () => {
     if (!(await local.form.trigger(undefined, { shouldFocus: true }))) return
@@ -122,9 +128,9 @@ function NewModel({ onStartOver }: { onStartOver: () => void }) {
       submit={
         <SubmitButton
           form={FORM}
-          icon={isLocal && downloadNow ? <Download size={15} /> : undefined}
-          word={isLocal && downloadNow ? 'Create and download' : 'Create'}
-          busyWord={isLocal && downloadNow ? 'Starting…' : 'Creating…'}
+          icon={downloads ? <Download size={15} /> : undefined}
+          word={downloads ? 'Create and download' : 'Create'}
+          busyWord={downloads ? 'Starting…' : 'Creating…'}
           doneWord="Created"
           isValid={isValid}
           isBusy={saving.isBusy}
@@ -159,14 +165,15 @@ function NewModel({ onStartOver }: { onStartOver: () => void }) {
             <HostedFields hosted={hosted} refusals={hostedRefusals.refusals} model={null} />
           )}
         </fieldset>
-        {isLocal && (
+        {isLocal && local.isPath && <WhereItStays path={local.values.path} />}
+        {isLocal && !local.isPath && (
           <WhatHappens
             ref={panel}
             file={local.choice.file}
             isChosen={local.choice.isMade || created !== null}
             sizeBytes={local.choice.sizeBytes}
             isUpTo={Boolean(local.values.allowPatterns || local.values.ignorePatterns)}
-            downloads={downloadNow}
+            downloads={downloads}
             isLooking={local.source.isBusy}
             model={live}
           />

@@ -2,6 +2,8 @@
 import type { HostedValues, LocalValues } from './schema'
 
 const LOCAL_FIELDS = [
+  'place',
+  'path',
   'repository',
   'revision',
   'file',
@@ -93,6 +95,8 @@ export function isTouched(
   const own = localChanges(local, begin.local)
   if (!local.isNamed) delete own.name
   if (!local.isKindChosen) delete own.category
+  // Looking at the other source changes nothing yet.
+  delete own.place
   delete own.file
   delete own.fileOf
   return Object.keys({ ...own, ...hostedChanges(hosted, begin.hosted) }).length > 0

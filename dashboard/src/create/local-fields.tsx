@@ -1,6 +1,7 @@
 /** The fields of a local model. */
 import { Checkbox } from '../ui/checkbox'
 import { Field, Input } from '../ui/field'
+import { Segmented } from '../ui/segmented'
 import { Switch } from '../ui/switch'
 import type { Model } from '../api/models'
 import { Advanced } from './advanced'
@@ -14,9 +15,9 @@ import type { Local } from './local'
 import { KindField, NameField } from './name-kind'
 import { PreviewCard, PreviewSkeleton } from './preview-card'
 import { refusedText } from './refused'
-import type { LocalValues } from './schema'
+import type { LocalValues, Place } from './schema'
 import { SecretField } from './secret-field'
-import { SourceNotice } from './source-notice'
+import { CuratedOnly, SourceNotice } from './source-notice'
 import { VariantSkeleton, Variants } from './variants'
 
 /** `model`: the one that is edited; `fixed`: why its repository and file can't change now. */
@@ -42,8 +43,16 @@ export function LocalFields({
     <>
       {model && fixed !== null ? (
         <FixedSource model={model} why={fixed} />
+      ) : local.isPath ? (
+        <PathFields local={local} refusals={refusals} />
       ) : (
-        <SourceFields local={local} refusals={refusals} isLocked={isLocked} onSaveAndList={onSaveAndList} />
+        <HubFields
+          local={local}
+          refusals={refusals}
+          isNew={model === null}
+          isLocked={isLocked}
+          onSaveAndList={onSaveAndList}
+        />
       )}
       <section className={styles.section} aria-labelledby="details-title">
         <h2 id="details-title">Details</h2>
@@ -59,7 +68,7 @@ export function LocalFields({
             error={errorOf('category')}
           />
         </div>
-        {model?.source !== 'path' && (
+        {!local.isPath && (
           <SecretField
             label="Hugging Face token"
             word="token"
@@ -84,27 +93,68 @@ export function LocalFields({
             Active
           </Switch>
         ) : (
-          <Checkbox
-            checked={values.downloadNow}
-            onChange={(downloadNow) => form.setValue('downloadNow', downloadNow)}
-            disabled={isLocked}
-          >
-            Download immediately
-          </Checkbox>
+          !local.isPath && (
+            <Checkbox
+              checked={values.downloadNow}
+              onChange={(downloadNow) => form.setValue('downloadNow', downloadNow)}
+              disabled={isLocked}
+            >
+              Download immediately
+            </Checkbox>
+          )
         )}
       </section>
     </>
   )
 }
 
-function SourceFields({
+const PLACES: readonly { value: Place; label: string }[] = [
+  { value: 'hub', label: 'Hugging Face' },
+  { value: 'path', label: 'Folder or file on the server' },
+]
+
+/** A model that is registered does not change its place any more. */
+function PlaceChoice({ form, values }: Pick<Local, 'form' | 'values'>) {
+  return (
+    <div>
+      <Segmented
+        label="Source"
+        value={values.place}
+        options={PLACES}
+        // What the other source holds counts no more.
+        onChange={(place) => form.setValue('place', place, { shouldValidate: true })}
+      />
+    </div>
+  )
+}
+
+/** What lies on the server already. */
+function PathFields({ local: { form, values, errors }, refusals }: { local: Local; refusals: Refusals }) {
+  return (
+    <section className={styles.section} aria-labelledby="source-title">
+      <h2 id="source-title">Source</h2>
+      <PlaceChoice form={form} values={values} />
+      <Field
+        label="Path"
+        hint="An absolute path on the server, inside a folder that its operator allows"
+        error={errors.path?.message ?? refusedText(refusals, 'path')}
+      >
+        <Input {...form.register('path')} {...FIRST} mono placeholder="/srv/models/model.gguf" />
+      </Field>
+    </section>
+  )
+}
+
+function HubFields({
   local,
   refusals,
+  isNew,
   isLocked,
   onSaveAndList,
 }: {
   local: Local
   refusals: Refusals
+  isNew: boolean
   isLocked: boolean
   onSaveAndList: (() => void) | null
 }) {
@@ -114,6 +164,8 @@ function SourceFields({
     <>
       <section className={styles.section} aria-labelledby="source-title">
         <h2 id="source-title">Source</h2>
+        {isNew && <PlaceChoice form={form} values={values} />}
+        {isNew && !isLocked && <CuratedOnly />}
         <Field
           label="Repository"
           hint="owner/name, a huggingface.co link, or a direct file link"

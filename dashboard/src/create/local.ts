@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useState } from 'react'
 import { useForm, type UseFormReturn, useWatch } from 'react-hook-form'
 import { modelsQuery } from '../api/models'
-import { type Choice, choiceOf, firstChoice, kindFor, nameFor } from './choice'
+import { type Choice, choiceOf, firstChoice, kindFor, nameFor, nameForPath } from './choice'
 import { localResolver, type LocalValues } from './schema'
 import { type Source, useSource } from './source'
 
@@ -24,19 +24,23 @@ export function useLocal(
   const values = useWatch({ control: form.control }) as LocalValues
   const { errors, isValid } = form.formState
   const [isLeft, setLeft] = useState(begin.repository !== '')
+  const isPath = values.place === 'path'
   const source = useSource(values.repository, values.revision, {
     isLeft,
     modelId: tokenOf,
-    isOn,
+    isOn: isOn && !isPath,
   })
   const choice = choiceOf(values, source, ownId)
   useFirstChoice(form, values, source)
-  useNameAndKind(form, values, source, choice, isFilling)
+  useNameAndKind(form, values, source, choice, isFilling && !isPath)
+  useNameOfPath(form, values, isFilling && isPath)
+  const isMade = isPath ? values.path.trim() !== '' : choice.isMade
   return {
     form,
     values,
     errors,
-    isValid: isValid && (!isOn || choice.isMade),
+    isValid: isValid && (!isOn || isMade),
+    isPath,
     source,
     choice,
     ownId,
@@ -62,6 +66,20 @@ function useFirstChoice(form: UseFormReturn<LocalValues>, values: LocalValues, s
   }, [form, linked])
 }
 
+/** The names that are taken. */
+function useTaken(): ReadonlySet<string> {
+  const { data: models } = useQuery(modelsQuery)
+  return useMemo(() => new Set(models?.map(({ name }) => name)), [models])
+}
+
+function useNameOfPath(form: UseFormReturn<LocalValues>, values: LocalValues, isOn: boolean): void {
+  const taken = useTaken()
+  const name = isOn && !values.isNamed ? nameForPath(values.path, taken) : ''
+  useEffect(() => {
+    if (name) form.setValue('name', name, { shouldValidate: true })
+  }, [form, name])
+}
+
 function useNameAndKind(
   form: UseFormReturn<LocalValues>,
   values: LocalValues,
@@ -69,8 +87,7 @@ function useNameAndKind(
   choice: Choice,
   isOn: boolean,
 ): void {
-  const { data: models } = useQuery(modelsQuery)
-  const taken = useMemo(() => new Set(models?.map(({ name }) => name)), [models])
+  const taken = useTaken()
   const name = isOn && !values.isNamed && ref && choice.isMade ? nameFor(ref.repo, choice.file, taken) : null
   useEffect(() => {
     if (name) form.setValue('name', name, { shouldValidate: true })

@@ -12,7 +12,13 @@ export type Provider = NonNullable<Model['provider']>
 /** What is to become of a secret: typed now, left as it is stored, or removed. */
 export type SecretChange = 'typed' | 'kept' | 'removed'
 
+/** Where a local model comes from. */
+export type Place = 'hub' | 'path'
+
 export type LocalValues = {
+  place: Place
+  /** On the server, where `place` says so. */
+  path: string
   repository: string
   revision: string
   /** The file chosen of the list; null: the whole repository. */
@@ -50,6 +56,8 @@ export type HostedValues = {
 }
 
 export const NEW_LOCAL: LocalValues = {
+  place: 'hub',
+  path: '',
   repository: '',
   revision: '',
   file: null,
@@ -84,6 +92,8 @@ export const NEW_HOSTED: HostedValues = {
 export function localValues(model: Model): LocalValues {
   return {
     ...NEW_LOCAL,
+    place: model.source === 'path' ? 'path' : 'hub',
+    path: model.localPath ?? '',
     repository: model.hfRepo ?? '',
     revision: model.revision ?? '',
     file: model.modelFile,
@@ -169,6 +179,16 @@ export const localSchema = z.looseObject({
   hfToken: secretRule,
 })
 
+/** The rules of a model that lies on the server already; what the other source holds is not looked at. */
+export const pathSchema = z.looseObject({
+  path: z.string().check(
+    z.trim(),
+    z.refine((text) => !text || text.startsWith('/'), 'An absolute path: it begins with /.'),
+    z.maxLength(4096, 'At most 4,096 characters.'),
+  ),
+  name: nameRule,
+})
+
 function isWebAddress(text: string): boolean {
   return /^https?:\/\/[^\s/]/.test(text) && URL.canParse(text)
 }
@@ -221,7 +241,10 @@ function hostOf(address: string): string | null {
   return URL.canParse(address) ? new URL(address).hostname : null
 }
 
-export const localResolver = zodResolver(localSchema) as unknown as Resolver<LocalValues>
+export const localResolver: Resolver<LocalValues> = (values, context, options) => {
+  const schema = values.place === 'path' ? pathSchema : localSchema
+  return (zodResolver(schema) as unknown as Resolver<LocalValues>)(values, context, options)
+}
 
 /** `model`: the one that is edited, if any. */
 export function hostedResolver(model: Model | null): Resolver<HostedValues> {

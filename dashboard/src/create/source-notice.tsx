@@ -1,13 +1,34 @@
 /** Why a repository shows no files, and what to do about it. */
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
+import { useCatalogOnly } from '../api/catalog'
 import { healthQuery } from '../api/health'
 import { hubLink } from '../models/facts'
 import { Button } from '../ui/button'
 import { Notice } from '../ui/status'
 import { hasFiles } from './choice'
 import styles from './form.module.css'
+import { LeaveLink } from './leave'
 import type { Source } from './source'
+
+/** Where only what is curated can be had, the catalog is the better place to look. */
+export function CuratedOnly() {
+  if (!useCatalogOnly()) return null
+  return (
+    <Notice
+      tone="info"
+      role="status"
+      title="Only curated models can be downloaded here"
+      actions={
+        <LeaveLink to="/discover" className={styles.away}>
+          Choose in Discover
+        </LeaveLink>
+      }
+    >
+      Any other repository is refused. Hosted models and what lies on the server already can be added.
+    </Notice>
+  )
+}
 
 const AFTER_SAVING = 'Its files are listed after saving.'
 

@@ -8,7 +8,7 @@ const TYPES = [
   {
     value: 'local',
     title: 'Local Hugging Face model',
-    what: 'Download a file to this server',
+    what: 'Download, or add what is here',
     Icon: Download,
   },
   { value: 'hosted-llm', title: 'Hosted LLM', what: 'OpenAI or Azure OpenAI by API key', Icon: Cloud },

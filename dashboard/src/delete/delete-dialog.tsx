@@ -12,7 +12,7 @@ import { Notice } from '../ui/status'
 import { type Deleting, useDeleting } from './deleting'
 import { Consequences, Users } from './consequences'
 import styles from './delete.module.css'
-import { deleteWords, hasFiles, isBeingDeleted, meaningOf } from './words'
+import { deleteWords, hasFiles, isBeingDeleted, meaningOf, wantsConsent } from './words'
 
 type Props = { id: number; open: boolean; onClose: () => void }
 
@@ -45,6 +45,7 @@ function Question({ id, open, onClose }: Props) {
   const name = model?.name ?? 'This model'
   const usage = useQuery({ ...usageQuery(id), enabled: open })
   const [wantsFiles, setWantsFiles] = useState(true)
+  const [agreed, setAgreed] = useState<string | null>(null)
   const deleting = useDeleting({ id, name, open, onClose, readUsage: usage.refetch })
   const keep = useRef<HTMLButtonElement>(null)
 
@@ -54,6 +55,9 @@ function Question({ id, open, onClose }: Props) {
 
   const close = () => deleting.stop() && onClose()
   const known = usage.data && model ? { usage: usage.data, model, wantsFiles } : null
+  // What comes up meanwhile was not agreed to.
+  const warnings = usage.data?.warnings.join('\n') ?? ''
+  const lacksConsent = known !== null && wantsConsent(known) && agreed !== warnings
   const isFinal = usage.data && (!usage.data.canDelete || isBeingDeleted(usage.data))
   return (
     <Dialog
@@ -70,8 +74,11 @@ function Question({ id, open, onClose }: Props) {
           {!isFinal && (
             <Button
               look={problem ? 'default' : 'danger'}
-              aria-disabled={deleting.stage !== 'idle' || (!known && !problem)}
-              onClick={() => (problem ? void usage.refetch() : known && void deleting.run(known))}
+              aria-disabled={deleting.stage !== 'idle' || (!known && !problem) || lacksConsent}
+              onClick={() => {
+                if (problem) void usage.refetch()
+                else if (known && !lacksConsent) void deleting.run(known)
+              }}
             >
               {problem ? 'Try again' : labelOf(deleting, known && deleteWords(known))}
             </Button>
@@ -90,6 +97,11 @@ function Question({ id, open, onClose }: Props) {
       {known && !isFinal && hasFiles(known) && (
         <Checkbox checked={wantsFiles} onChange={setWantsFiles} hint={<FileName model={known.model} />}>
           {known.model.modelFile ? 'Also delete the file from disk' : 'Also delete the files from disk'}
+        </Checkbox>
+      )}
+      {known && !isFinal && wantsConsent(known) && (
+        <Checkbox checked={!lacksConsent} onChange={(isTicked) => setAgreed(isTicked ? warnings : null)}>
+          Delete it all the same
         </Checkbox>
       )}
       {deleting.problem && (

@@ -3,18 +3,12 @@ import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { asProblem, Problem } from '../api/client'
 import { type Operation, queueKey } from '../api/downloads'
-import {
-  cancelDownload,
-  deleteModel,
-  dropModel,
-  getDownload,
-  type Model,
-  modelsKey,
-  putModel,
-} from '../api/models'
-import { isUnfinished, progress } from '../live/progress'
+import { cancelDownload, deleteModel, dropModel, type Model, modelsKey, putModel } from '../api/models'
+import { getTask, hasEnded } from '../api/tasks'
+import { progress } from '../live/progress'
 import { complain, toast } from '../ui/toasts'
-import { isDownloading, type Known, takesFiles } from './words'
+import { watchDelete } from './watch'
+import { isBusy, type Known, takesFiles, wantsConsent } from './words'
 
 export type Deleting = ReturnType<typeof useDeleting>
 
@@ -65,17 +59,17 @@ export function useDeleting({
     const { signal } = (going.current = new AbortController())
     setProblem(null)
     try {
-      if (isDownloading(known.usage)) {
+      if (isBusy(known.usage)) {
         setStage('canceling')
-        await stopDownload(id, signal)
+        await stopWork(id, signal)
       }
       if (signal.aborted) return
       setStage('deleting')
       const operation = await deleteModel(id, {
         deleteLocalFile: takesFiles(known),
-        confirm: known.usage.requiresConfirmation,
+        confirm: wantsConsent(known),
       })
-      if (operation) showDeleting(queries, id, operation)
+      if (operation) follow(queries, { id, name, operation })
       else forgetModel(queries, id)
       finish(operation ? `${name} is being deleted` : `${name} deleted`)
     } catch (error) {
@@ -94,21 +88,21 @@ export function useDeleting({
   return { stage, problem, run, stop, isGone }
 }
 
-/** Cancel a download and wait until nothing writes to its files any more. */
-async function stopDownload(id: number, signal: AbortSignal): Promise<void> {
-  let operation: Operation = await cancelDownload(id)
+/** Cancel what works with a model's files and wait until nothing writes to them any more. */
+async function stopWork(id: number, signal: AbortSignal): Promise<void> {
+  const { taskId } = await cancelDownload(id)
+  if (!taskId) return
   const end = Date.now() + STOPS_WITHIN
-  while (isUnfinished(operation) && !signal.aborted) {
+  while (!signal.aborted && !hasEnded(await getTask(taskId))) {
     if (Date.now() > end) throw notStopped()
     await new Promise((done) => setTimeout(done, LOOK_EVERY))
-    operation = await getDownload(id)
   }
 }
 
 function notStopped(): Problem {
   return new Problem(0, {
     code: 'NOT_STOPPED',
-    detail: 'The download has not stopped yet.',
+    detail: 'What works with its files has not stopped yet.',
     remedy: 'Its worker may be away. Try again in a minute.',
   })
 }
@@ -127,8 +121,9 @@ function forgetModel(queries: QueryClient, id: number): void {
   void queries.invalidateQueries({ queryKey: queueKey })
 }
 
-/** Its row says so until the worker is done and the stream tells. */
-function showDeleting(queries: QueryClient, id: number, operation: Operation): void {
-  const model = queries.getQueryData<Model[]>(modelsKey)?.find((one) => one.id === id)
-  if (model) putModel(queries, { ...model, activeOperation: operation })
+/** Its row says so until the worker is done and the stream tells; what keeps the worker from it is told too. */
+function follow(queries: QueryClient, what: { id: number; name: string; operation: Operation }): void {
+  const model = queries.getQueryData<Model[]>(modelsKey)?.find((one) => one.id === what.id)
+  if (model) putModel(queries, { ...model, activeOperation: what.operation })
+  watchDelete(queries, what)
 }

@@ -8,6 +8,7 @@ import type { Model } from '../api/models'
 import { openDelete } from '../lib/overlay'
 import { ACTION_WORDS, type ActionName, isDeleting, useActions, useMainAction } from '../models/actions'
 import { hubLink } from '../models/facts'
+import { isWorking } from '../models/work'
 import { Button, ButtonLink, IconButton } from '../ui/button'
 import styles from './info.module.css'
 
@@ -44,8 +45,10 @@ export function Footer({ model }: { model: Model }) {
           <Trash2 size={16} />
         </IconButton>
       )}
-      {/* Retry stands beside the cause. */}
-      {action && action !== 'retry' && <Action key={action} name={action} model={model} />}
+      {/* What mends a failure stands beside its cause, and what goes on beside its progress. */}
+      {action && action !== 'retry' && action !== 'repair' && !isWorking(model) && (
+        <Action key={action} name={action} model={model} />
+      )}
     </>
   )
 }
@@ -70,6 +73,7 @@ const BUSY_WORDS: Record<ActionName, string> = {
   download: 'Starting…',
   resume: 'Starting…',
   retry: 'Starting…',
+  repair: 'Starting…',
   cancel: 'Canceling…',
   test: 'Testing…',
 }

@@ -30,12 +30,26 @@ function Entry({ operation }: { operation: Operation }) {
   const [tone, word] = WORDS[operation.status] ?? ['quiet', operation.status]
   return (
     <li className={styles.entry}>
-      <span className={styles.kind}>{operation.operation === 'delete' ? 'Delete' : 'Download'}</span>
+      <span className={styles.kind}>{KINDS[operation.operation]}</span>
       <Status tone={tone}>{word}</Status>
       <span className={styles.at}>{at && dateTime(at)}</span>
       <span className={styles.what}>{operation.error?.detail ?? amountOf(operation)}</span>
     </li>
   )
+}
+
+const KINDS: Record<Operation['operation'], string> = {
+  download: 'Download',
+  delete: 'Delete',
+  verify: 'Verify',
+  update: 'Update',
+  'clean-up': 'Clean-up',
+}
+
+const RESULTS: Partial<Record<NonNullable<Operation['result']>, string>> = {
+  intact: 'Every byte was right',
+  damaged: 'Damaged files were found',
+  up_to_date: 'It was up to date',
 }
 
 const WORDS: Record<string, [Tone, string]> = {
@@ -48,6 +62,8 @@ const WORDS: Record<string, [Tone, string]> = {
 }
 
 function amountOf(operation: Operation): string {
+  const result = operation.result && RESULTS[operation.result]
+  if (result) return result
   // What runs moves above, and would stand still here.
   if (operation.operation === 'delete' || operation.status === 'running') return ''
   if (operation.status === 'completed') return bytes(operation.bytesDownloaded)

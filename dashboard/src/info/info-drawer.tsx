@@ -14,13 +14,18 @@ import { Glyph } from '../ui/glyph'
 import { Bone, Empty, Failed } from '../ui/place'
 import { Status } from '../ui/status'
 import { Cut } from '../ui/tooltip'
+import { Badges } from './badges'
 import { Caution } from './caution'
 import { Footer } from './footer'
 import { History } from './history'
 import { HubFacts } from './hub-facts'
+import { Integrity } from './integrity'
+import { Keep } from './keep'
 import { ConnectionFacts, FileFacts, ModelFacts } from './model-facts'
 import { Trouble } from './trouble'
+import { Update } from './update'
 import { UsedBy } from './used-by'
+import { useWork } from './use-work'
 import styles from './info.module.css'
 
 export default function InfoDrawer({
@@ -70,11 +75,15 @@ function Known({ model, open, onClose }: { model: Model; open: boolean; onClose:
       footer={hasFooter && <Footer model={model} />}
     >
       <div className={styles.status}>
-        <Standing model={model} />
+        <div className={styles.standing}>
+          <Standing model={model} />
+          <Badges model={model} />
+        </div>
         <Trouble model={model} />
         <Caution model={model} />
       </div>
       {isHosted ? <ConnectionFacts model={model} /> : <FileFacts model={model} />}
+      {model.source === 'huggingface' && <Care key={model.id} model={model} />}
       <ModelFacts model={model} />
       <UsedBy modelId={model.id} />
       {model.hfRepo && (
@@ -86,6 +95,19 @@ function Known({ model, open, onClose }: { model: Model; open: boolean; onClose:
       )}
       {!isHosted && <History modelId={model.id} />}
     </Drawer>
+  )
+}
+
+/** What can be done for the files that are here. */
+function Care({ model }: { model: Model }) {
+  const work = useWork(model)
+  if (!model.downloaded && !model.damagedFiles?.length) return <Keep model={model} />
+  return (
+    <>
+      <Integrity model={model} work={work} />
+      {model.downloaded && <Update model={model} work={work} />}
+      <Keep model={model} />
+    </>
   )
 }
 

@@ -33,6 +33,7 @@ export function FileFacts({ model }: { model: Model }) {
         <Fact name="Path" mono>
           {model.localPath && <Copyable text={model.localPath} what="path" />}
         </Fact>
+        <Fact name="When it is deleted">{isPath && 'Its files stay where they are'}</Fact>
         <Fact name={isPath ? 'Added' : 'Downloaded'}>
           {model.downloadedAt && dateTime(model.downloadedAt)}
         </Fact>

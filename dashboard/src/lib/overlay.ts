@@ -3,9 +3,14 @@ import { useSearch } from 'wouter'
 import { navigate } from 'wouter/use-browser-location'
 
 export type Overlay =
-  { kind: 'queue' } | { kind: 'keys' } | { kind: 'info'; id: number } | { kind: 'delete'; id: number } | null
+  | { kind: 'queue' }
+  | { kind: 'keys' }
+  | { kind: 'info'; id: number }
+  | { kind: 'delete'; id: number }
+  | { kind: 'entry'; id: string }
+  | null
 
-const KEYS = ['panel', 'info', 'delete']
+const KEYS = ['panel', 'info', 'delete', 'entry']
 
 /** What the address says is open. */
 export function overlayOf(params: URLSearchParams): Overlay {
@@ -13,6 +18,8 @@ export function overlayOf(params: URLSearchParams): Overlay {
   if (doomed) return { kind: 'delete', id: doomed }
   const shown = idOf(params.get('info'))
   if (shown) return { kind: 'info', id: shown }
+  const entry = params.get('entry')
+  if (entry) return { kind: 'entry', id: entry }
   if (params.get('panel') === 'queue') return { kind: 'queue' }
   if (params.get('panel') === 'keys') return { kind: 'keys' }
   return null
@@ -32,6 +39,8 @@ export const openQueue = () => show('panel', 'queue')
 export const openKeys = () => show('panel', 'keys')
 export const openInfo = (id: number) => show('info', String(id))
 export const openDelete = (id: number) => show('delete', String(id))
+/** An entry of the catalog that is not registered. */
+export const openEntry = (id: string) => show('entry', id)
 
 /** Close whatever is open; the page behind it stays as it is. */
 export function closeOverlay(): void {

@@ -1,8 +1,9 @@
 /** What an event of the stream changes on the page. */
 import type { QueryClient } from '@tanstack/react-query'
 import { canceledKey, type Operation, type Queue, queueKey, queueQuery } from '../api/downloads'
-import { dropModel, type Model, modelsKey, putModel, readModel } from '../api/models'
+import { dropModel, type Model, modelsKey, putModel, readModel, usageKey } from '../api/models'
 import { historyKey } from '../api/operations'
+import { referencesKey } from '../api/references'
 import { storageKey } from '../api/storage'
 import { announceDownload, knowDownload } from './announcer'
 import { isUnfinished, type ProgressStore } from './progress'
@@ -36,6 +37,7 @@ export class LiveModels {
     else if (type.startsWith('download.')) this.#changed(data as Operation)
     else if (type === 'model.deleted') this.#deleted((data as { id: number }).id)
     else if (type.startsWith('model.')) this.#model(data as Model)
+    else if (type === 'storage.changed') this.#readAnew(storageKey)
   }
 
   /** No more news; what was still to be asked for is not. */
@@ -80,17 +82,22 @@ export class LiveModels {
   }
 
   #changed(operation: Operation): void {
+    const { modelId } = operation
+    if (modelId === null) return
     this.#announce(operation)
     this.#progress.update([operation])
-    this.#readAnew(queueKey, historyKey(operation.modelId))
-    this.#patch(operation)
-    if (!isUnfinished(operation)) void this.#ended(operation)
+    this.#readAnew(queueKey, historyKey(modelId))
+    this.#patch(operation, modelId)
+    if (!isUnfinished(operation)) void this.#ended(modelId)
   }
 
   /** The row's own words until the model itself is read again: it must not fall back to older ones meanwhile. */
-  #patch(operation: Operation): void {
-    const model = this.#known(operation.modelId)
+  #patch(operation: Operation, modelId: number): void {
+    const model = this.#known(modelId)
     if (!model) return
+    // What is here stays of use while a newer commit comes, and when that does not come.
+    if (operation.operation !== 'download')
+      return this.#put({ ...model, activeOperation: isUnfinished(operation) ? operation : null })
     const downloadStatus = operation.status as Model['downloadStatus']
     const changed = isUnfinished(operation)
       ? { activeOperation: operation, error: null }
@@ -103,10 +110,10 @@ export class LiveModels {
   }
 
   /** An ended download has changed its model: size, path, commit, error. */
-  async #ended(operation: Operation): Promise<void> {
+  async #ended(modelId: number): Promise<void> {
     this.#readAnew(storageKey, canceledKey)
     try {
-      await readModel(this.#queries, operation.modelId)
+      await readModel(this.#queries, modelId)
       this.#checkList()
     } catch {
       // Gone meanwhile, or the server is: the next list tells.
@@ -118,8 +125,9 @@ export class LiveModels {
     // A note of a model that has gone since carries its id alone; `model.deleted` follows.
     if (!model.name) return
     this.#put(model)
-    if (model.activeOperation?.operation === 'download') this.#progress.update([model.activeOperation])
-    this.#readAnew(storageKey, historyKey(model.id))
+    if (model.activeOperation) this.#progress.update([model.activeOperation])
+    this.#progress.settle(model.id, model.activeOperation?.taskId ?? null)
+    this.#readAnew(storageKey, historyKey(model.id), usageKey(model.id), referencesKey(model.id))
   }
 
   #deleted(id: number): void {
@@ -145,6 +153,7 @@ export class LiveModels {
 
   /** Before the list is here the page knows no names, and what it hears of is news to nobody. */
   #announce(operation: Operation): void {
+    if (operation.modelId === null || operation.operation !== 'download') return
     const model = this.#known(operation.modelId)
     if (model) announceDownload(operation, model.name)
     else knowDownload(operation)

@@ -1,4 +1,5 @@
-/** What moves: the progress of every unfinished download, one subscription a model, so that a tick draws one row. */
+/** What moves: the progress of every unfinished download, update and verification, one subscription a model, so that a
+ * tick draws one row. */
 import { useCallback, useSyncExternalStore } from 'react'
 import type { Operation } from '../api/downloads'
 
@@ -15,6 +16,8 @@ export const isUnfinished = (operation: Operation): boolean => UNFINISHED.has(op
 export const isRunning = (operation: Operation): boolean => RUNNING.has(operation.status)
 export const isStalled = (operation: Operation): boolean =>
   isRunning(operation) && operation.stalledSeconds >= STALLED_AFTER
+/** It brings bytes from the Hub, and stands in the queue. */
+const isFetch = ({ operation }: Operation): boolean => operation === 'download' || operation === 'update'
 
 export type Totals = { running: number; unfinished: number; speed: number; percents: readonly number[] }
 
@@ -48,7 +51,7 @@ export class ProgressStore {
     this.#now = now
   }
 
-  /** The unfinished download of a model, if any. */
+  /** What is going on with the files of a model, if anything: a model has one unfinished operation at most. */
   of = (modelId: number): Operation | null => this.#byModel.get(modelId)?.operation ?? null
 
   /** What stood there last of a download that has ended; null: nothing was heard of it. */
@@ -65,8 +68,8 @@ export class ProgressStore {
   replace(operations: readonly Operation[], { tolerant = false } = {}): number[] {
     const next = new Set(operations.filter(isUnfinished).map((operation) => operation.modelId))
     const since = tolerant ? this.#now() - TOLERATED : Infinity
-    const ended = [...this.#byModel].flatMap(([modelId, { first }]) =>
-      !next.has(modelId) && first <= since ? [modelId] : [],
+    const ended = [...this.#byModel].flatMap(([modelId, { first, operation }]) =>
+      !next.has(modelId) && first <= since && isFetch(operation) ? [modelId] : [],
     )
     for (const modelId of ended) this.#remove(modelId)
     for (const operation of operations) this.#put(operation)
@@ -77,6 +80,14 @@ export class ProgressStore {
   /** News of some downloads; one that ended leaves the store. */
   update(operations: readonly Operation[]): void {
     for (const operation of operations) this.#put(operation)
+    this.#changed()
+  }
+
+  /** A model says itself what is going on: an update or a verification that it does not name any more has ended. */
+  settle(modelId: number, taskId: string | null): void {
+    const known = this.of(modelId)
+    if (!known || known.operation === 'download' || known.taskId === taskId) return
+    this.#end(known)
     this.#changed()
   }
 
@@ -129,6 +140,8 @@ export class ProgressStore {
 
   #put(operation: Operation): void {
     const { modelId, taskId } = operation
+    // A clean-up is of no model, and a delete has no bytes to show.
+    if (modelId === null || operation.operation === 'delete') return
     if (!isUnfinished(operation)) return this.#end(operation)
     const known = this.#byModel.get(modelId)
     if (taskId && this.#ended.has(taskId)) return
@@ -151,7 +164,7 @@ export class ProgressStore {
       this.#ended.delete(oldest)
     }
     // A late word of an earlier download says nothing about the one that runs.
-    if (this.of(modelId)?.taskId === taskId) this.#remove(modelId)
+    if (modelId !== null && this.of(modelId)?.taskId === taskId) this.#remove(modelId)
   }
 
   #remove(modelId: number): void {
@@ -167,7 +180,7 @@ export class ProgressStore {
   }
 
   #changed(): void {
-    const all = [...this.#byModel.values()].map(({ operation }) => operation)
+    const all = [...this.#byModel.values()].map(({ operation }) => operation).filter(isFetch)
     const running = all.filter(isRunning)
     const totals = {
       running: running.length,
@@ -209,7 +222,7 @@ function isOlder(news: Operation, known: Operation): boolean {
 
 export const progress = new ProgressStore()
 
-/** The unfinished download of a model; drawn anew only when it moves. */
+/** What is going on with the files of a model; drawn anew only when it moves. */
 export function useProgress(modelId: number): Operation | null {
   return useSyncExternalStore(useSubscription(modelId), () => progress.of(modelId))
 }

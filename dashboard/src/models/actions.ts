@@ -3,18 +3,20 @@ import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { type Role, useMay } from '../api/auth'
 import { asProblem } from '../api/client'
-import { queueKey, requestDownload } from '../api/downloads'
+import { type Operation, queueKey } from '../api/downloads'
 import { cancelDownload, type Model, readModel, startDownload, testConnection } from '../api/models'
 import { isUnfinished, progress } from '../live/progress'
 import { complain, toast } from '../ui/toasts'
 import { useDownloadStatus } from './states'
+import { isWorking } from './work'
 
-export type ActionName = 'download' | 'resume' | 'retry' | 'cancel' | 'test'
+export type ActionName = 'download' | 'resume' | 'retry' | 'repair' | 'cancel' | 'test'
 
 /** The main action of each state; null: there is none (it is here, or on its way out). */
 export function mainAction(model: Model, status = model.downloadStatus): ActionName | null {
   if (model.type === 'hosted-llm') return 'test'
   if (isDeleting(model) || model.source === 'path') return null
+  if (isWorking(model)) return 'cancel'
   switch (status) {
     case 'NotDownloaded':
       return 'download'
@@ -25,7 +27,7 @@ export function mainAction(model: Model, status = model.downloadStatus): ActionN
     case 'Canceled':
       return 'resume'
     case 'Failed':
-      return 'retry'
+      return model.damagedFiles?.length ? 'repair' : 'retry'
     default:
       return null
   }
@@ -36,6 +38,7 @@ const NEEDS: Record<ActionName, Role> = {
   download: 'operator',
   resume: 'operator',
   retry: 'operator',
+  repair: 'operator',
   cancel: 'operator',
   test: 'admin',
 }
@@ -55,6 +58,7 @@ export const ACTION_WORDS: Record<ActionName, string> = {
   download: 'Download',
   resume: 'Resume',
   retry: 'Retry',
+  repair: 'Repair',
   cancel: 'Cancel',
   test: 'Test connection',
 }
@@ -88,7 +92,7 @@ function actionsOn(queries: QueryClient) {
   /** The reply of an action is news as good as an event, and sooner. */
   const takeUp = async (modelId: number) => {
     const model = await readModel(queries, modelId)
-    if (model.activeOperation?.operation === 'download') progress.update([model.activeOperation])
+    if (model.activeOperation) progress.update([model.activeOperation])
     void queries.invalidateQueries({ queryKey: queueKey })
   }
   const start = (model: Named) =>
@@ -99,8 +103,10 @@ function actionsOn(queries: QueryClient) {
     })
   const cancel = (model: Named) =>
     once(`cancel ${model.id}`, `${model.name} could not be canceled`, async () => {
-      await cancelDownload(model.id)
+      const { operation } = await cancelDownload(model.id)
       await takeUp(model.id)
+      if (operation === 'update') return toast(`Update of ${model.name} canceled, its files are as before`)
+      if (operation === 'verify') return toast(`Verification of ${model.name} canceled`)
       toast(`Download of ${model.name} canceled, its bytes are kept`, {
         label: 'Resume',
         run: () => void start(model),
@@ -117,12 +123,12 @@ function actionsOn(queries: QueryClient) {
           `${result.error?.detail ?? ''} ${result.error?.remedy ?? ''}`,
         )
     })
-  /** Fetch another file of a repository; its model is registered if need be. */
-  const get = (repo: string, filename: string | null, revision: string) =>
-    once(`get ${repo} ${filename}`, `${filename ?? repo} could not be started`, async () => {
-      const operation = await requestDownload({ repo, filename, revision })
+  /** Fetch what may not be registered yet; `request` asks for it. */
+  const get = (what: string, request: () => Promise<Operation>) =>
+    once(`get ${what}`, `${what} could not be started`, async () => {
+      const operation = await request()
       progress.update([operation])
-      await takeUp(operation.modelId)
+      if (operation.modelId !== null) await takeUp(operation.modelId)
     })
   return {
     start,

@@ -1,12 +1,13 @@
 /** Search, filters, how many are listed, and the two views of the list. */
-import { LayoutGrid, Rows3, Search, SlidersHorizontal, X } from 'lucide-react'
+import { LayoutGrid, Rows3, SlidersHorizontal } from 'lucide-react'
 import { Suspense, useState } from 'react'
 import type { Model } from '../api/models'
 import { count } from '../lib/format'
 import { lazily } from '../lib/lazily'
 import { usePhone } from '../lib/media'
 import { SEARCH_ID } from '../shell/shortcuts'
-import { Button, IconButton } from '../ui/button'
+import { Button } from '../ui/button'
+import { SearchField } from '../ui/search-field'
 import { Count } from '../ui/status'
 import { Tip } from '../ui/tooltip'
 import styles from './filter-bar.module.css'
@@ -29,7 +30,12 @@ export function FilterBar({
   const isPhone = usePhone()
   return (
     <div className={styles.bar}>
-      <SearchField q={view.q} placeholder={isPhone ? 'Search models' : 'Search name, repository or file'} />
+      <SearchField
+        id={SEARCH_ID}
+        value={view.q}
+        placeholder={isPhone ? 'Search models' : 'Search name, repository or file'}
+        onChange={search}
+      />
       {isPhone ? <SheetButton models={models ?? []} view={view} shown={shown} /> : <Chips view={view} />}
       <span className={isPhone ? 'visually-hidden' : styles.count} role="status">
         {models && `${count(shown)} of ${count(models.length)}`}
@@ -39,38 +45,7 @@ export function FilterBar({
   )
 }
 
-function SearchField({ q, placeholder }: { q: string; placeholder: string }) {
-  return (
-    <div className={styles.search}>
-      <Search size={16} className={styles.searchIcon} aria-hidden="true" />
-      <input
-        id={SEARCH_ID}
-        type="search"
-        className={styles.searchInput}
-        aria-label={placeholder}
-        placeholder={placeholder}
-        value={q}
-        onChange={(event) => changeView({ q: event.target.value })}
-        autoComplete="off"
-        spellCheck={false}
-      />
-      {q ? (
-        <IconButton label="Clear search" className={styles.searchClear} onClick={clearSearch}>
-          <X size={15} />
-        </IconButton>
-      ) : (
-        <kbd className={styles.key} aria-hidden="true">
-          /
-        </kbd>
-      )}
-    </div>
-  )
-}
-
-function clearSearch(): void {
-  changeView({ q: '' })
-  document.getElementById(SEARCH_ID)?.focus()
-}
+const search = (q: string) => changeView({ q })
 
 function Chips({ view }: { view: View }) {
   return (

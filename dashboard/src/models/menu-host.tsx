@@ -8,9 +8,9 @@ import { closeMenu, type MenuContent, opens, useOpenMenu } from './open-menu'
 const load = () => import('./menus')
 const Menus = lazily(load)
 
-/** Milliseconds after which the chunk is fetched unasked, so that the first menu opens at once. What fails then is
- * fetched again when a menu wants it. */
-const SOON = 1000
+/** The first signs that somebody is about to use the page: then the chunk is fetched unasked, so that the first menu
+ * opens at once. What fails then is fetched again when a menu wants it. */
+const SIGNS = ['pointermove', 'pointerdown', 'keydown'] as const
 
 /** Where every menu appears; mounted once by the page. */
 export function MenuHost() {
@@ -18,9 +18,10 @@ export function MenuHost() {
   const [wasOpen, setWasOpen] = useState(false)
   if (menu && !wasOpen) setWasOpen(true)
   useEffect(() => {
-    const timer = setTimeout(() => void load().catch(() => null), SOON)
+    const prepare = () => void load().catch(() => null)
+    for (const sign of SIGNS) addEventListener(sign, prepare, { once: true, passive: true })
     return () => {
-      clearTimeout(timer)
+      for (const sign of SIGNS) removeEventListener(sign, prepare)
       closeMenu()
     }
   }, [])

@@ -10,6 +10,7 @@ import { lazily } from '../lib/lazily'
 import { PageHeader } from '../shell/page-header'
 import { Button, ButtonLink } from '../ui/button'
 import { Empty, Failed } from '../ui/place'
+import { OFF, useFeaturedChoice } from './featured-choice'
 import { FilterBar } from './filter-bar'
 import { isFiltered, KIND_NAMES, kindCounts, listed, NO_FILTERS, type View } from './filters'
 import { KindTabs } from './kind-tabs'
@@ -19,6 +20,7 @@ import { MenuHost } from './menu-host'
 import { StorageHeader } from './storage-header'
 import { changeView, clearFilters, useView } from './view'
 
+const FeaturedStrip = lazily(() => import('../discover/featured-strip'))
 const Repositories = lazily(() => import('./repositories'))
 
 export function ModelsPage() {
@@ -47,6 +49,7 @@ export function ModelsPage() {
         )}
       </PageHeader>
       <StorageHeader models={all} />
+      <Featured models={all} />
       <KindTabs kind={view.kind} counts={counts} />
       <FilterBar models={all} view={view} shown={shown.length} />
       {all ? (
@@ -60,6 +63,17 @@ export function ModelsPage() {
       )}
       <MenuHost />
     </>
+  )
+}
+
+/** Nobody waits for it; its place is kept unless it is known that nothing comes. */
+function Featured({ models }: { models: readonly Model[] | null }) {
+  const choice = useFeaturedChoice()
+  if (choice === OFF) return null
+  return (
+    <Suspense fallback={choice === null && <div className={styles.featured} />}>
+      <FeaturedStrip models={models} />
+    </Suspense>
   )
 }
 

@@ -7,19 +7,25 @@ import { ACTION_WORDS, type ActionName, useActions, useMainAction } from './acti
 import styles from './row-actions.module.css'
 import { MoreButton } from './menu-host'
 
-export const RowActions = memo(function RowActions({ model }: { model: Model }) {
+export const RowActions = memo(function RowActions({
+  model,
+  hasMenu = true,
+}: {
+  model: Model
+  hasMenu?: boolean
+}) {
   const name = useMainAction(model)
   const { box, onPress, onLeave } = useFocusKept()
   return (
     <div ref={box} className={styles.actions}>
       {name && <MainAction key={name} name={name} model={model} onPress={onPress} onLeave={onLeave} />}
-      <MoreButton about={model.name} content={{ kind: 'model', model }} />
+      {hasMenu && <MoreButton about={model.name} content={{ kind: 'model', model }} />}
     </div>
   )
 })
 
 /** A click may take its own button away (Retry becomes Cancel): the keyboard then stands on the next one. */
-function useFocusKept() {
+export function useFocusKept() {
   const box = useRef<HTMLDivElement>(null)
   const wasPressed = useRef(false)
   useEffect(() => {
@@ -39,7 +45,19 @@ function useFocusKept() {
   }
 }
 
-const ICONS = { download: Download, resume: RotateCcw, retry: RotateCcw, cancel: X, test: PlugZap }
+const ICONS = {
+  download: Download,
+  resume: RotateCcw,
+  retry: RotateCcw,
+  repair: RotateCcw,
+  cancel: X,
+  test: PlugZap,
+}
+
+const goingOn = ({ activeOperation }: Model): string => {
+  if (activeOperation?.operation === 'update') return 'update'
+  return activeOperation?.operation === 'verify' ? 'verification' : 'download'
+}
 
 function MainAction({
   name,
@@ -66,7 +84,9 @@ function MainAction({
   if (name === 'cancel' || name === 'test')
     return (
       <IconButton
-        label={name === 'cancel' ? `Cancel download of ${model.name}` : `Test connection of ${model.name}`}
+        label={
+          name === 'cancel' ? `Cancel ${goingOn(model)} of ${model.name}` : `Test connection of ${model.name}`
+        }
         tip={ACTION_WORDS[name]}
         {...given}
       >

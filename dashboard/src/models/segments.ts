@@ -1,9 +1,17 @@
 /** What the used part of the volume is made of. */
 import type { Model } from '../api/models'
 import type { Storage } from '../api/storage'
+import { plural } from '../lib/format'
 import { factsOf, OTHER_FAMILY } from './facts'
 
-export type Segment = { name: string; bytes: number; colour: string; isReserved?: boolean }
+export type Segment = {
+  name: string
+  bytes: number
+  colour: string
+  look?: 'reserved' | 'unmanaged'
+  /** What the legend adds. */
+  note?: string
+}
 
 /** Families that get a segment of their own; the rest are told together. */
 const MOST_FAMILIES = 6
@@ -19,10 +27,19 @@ export function segmentsOf(storage: Storage, models: readonly Model[] | null): S
   const used = storage.usedBytes ?? sum(families)
   const free = storage.availableBytes ?? storage.reservedBytes
   const reserved = Math.min(storage.reservedBytes, Math.max(0, free))
+  const unmanaged = Math.min(storage.cache.unmanagedBytes ?? 0, Math.max(0, used - sum(families)))
+  const repos = storage.cache.unmanagedRepoCount
   return [
     ...families,
-    { name: 'Other files', bytes: Math.max(0, used - sum(families)), colour: other },
-    { name: 'Reserved', bytes: reserved, colour: 'var(--accent)', isReserved: true },
+    {
+      name: 'Unmanaged',
+      bytes: unmanaged,
+      colour: 'var(--ink-off)',
+      look: 'unmanaged' as const,
+      note: repos ? `in ${plural(repos, 'repository', 'repositories')}` : undefined,
+    },
+    { name: 'Other files', bytes: Math.max(0, used - sum(families) - unmanaged), colour: other },
+    { name: 'Reserved', bytes: reserved, colour: 'var(--accent)', look: 'reserved' as const },
   ].filter(({ bytes }) => bytes > 0)
 }
 

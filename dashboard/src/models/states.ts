@@ -54,10 +54,18 @@ export const wordOf = (operation: Operation): DownloadStatus =>
 export function useDownload(model: Model): Operation | null {
   const moving = useProgress(model.id)
   const known = model.activeOperation
-  if (moving) return moving
+  if (moving?.operation === 'download') return moving
   if (known?.operation !== 'download') return null
   const last = progress.lastOf(model.id)
   return last?.taskId === known.taskId ? last : known
+}
+
+/** The verification or the update of a model that is here, as it moves; null: there is none. */
+export function useWork(model: Model): Operation | null {
+  const moving = useProgress(model.id)
+  const known = model.activeOperation
+  if (known?.operation !== 'verify' && known?.operation !== 'update') return null
+  return moving?.taskId === known.taskId ? moving : known
 }
 
 /** The word alone: unlike `useDownload` it draws nothing anew for a tick. */
@@ -72,12 +80,15 @@ export function useSize(model: Model): number | null {
 
 /** The same for those who order a list. */
 export const sizeOf = (model: Model): number | null =>
-  model.fileSizeBytes ?? progress.of(model.id)?.bytesTotal ?? model.activeOperation?.bytesTotal ?? null
+  model.fileSizeBytes ?? totalOf(progress.of(model.id)) ?? totalOf(model.activeOperation)
+
+const totalOf = (operation: Operation | null): number | null =>
+  operation?.operation === 'download' ? operation.bytesTotal : null
 
 function useMoving<T>(modelId: number, read: (operation: Operation) => T): T | null {
   const subscribe = useCallback((listener: () => void) => progress.subscribe(modelId, listener), [modelId])
   return useSyncExternalStore(subscribe, () => {
     const operation = progress.of(modelId)
-    return operation && read(operation)
+    return operation?.operation === 'download' ? read(operation) : null
   })
 }

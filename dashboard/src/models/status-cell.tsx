@@ -10,12 +10,14 @@ import { Status, type Tone } from '../ui/status'
 import { Tip } from '../ui/tooltip'
 import { isDeleting } from './actions'
 import { Age } from './age'
-import { stateOf, unreadableSecret, useDownload, wordOf } from './states'
+import { stateOf, unreadableSecret, useDownload, useWork, wordOf } from './states'
 import styles from './status-cell.module.css'
+import { workWords } from './work'
 
 /** Subscribes to its own model's progress: a tick draws this and nothing else. */
 export function StatusCell({ model }: { model: Model }) {
   const download = useDownload(model)
+  const work = useWork(model)
   const secretError = unreadableSecret(model)
   if (model.type === 'hosted-llm')
     return model.error ? (
@@ -37,10 +39,21 @@ export function StatusCell({ model }: { model: Model }) {
       if (secretError) return <WithCause tone="quiet" word="Canceled" error={secretError} />
       return <Canceled modelId={model.id} />
     case 'Downloaded':
+      if (work) return <Working work={work} />
       return <WithCause tone="ok" word="Downloaded" error={secretError} />
     default:
       return <WithCause tone="quiet" word="Available" error={secretError} />
   }
+}
+
+/** It stays of use meanwhile. */
+function Working({ work }: { work: Operation }) {
+  return (
+    <div className={styles.words}>
+      <Status tone="ok">Downloaded</Status>
+      <span className={styles.work}>{workWords(work)}</span>
+    </div>
+  )
 }
 
 function Moving({ name, download }: { name: string; download: Operation | null }) {

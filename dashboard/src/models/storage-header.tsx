@@ -1,16 +1,20 @@
 /** How full the volume is, with what, and how full it will be once the queue has arrived. */
 import { useQuery } from '@tanstack/react-query'
+import { RefreshCw, Sparkles } from 'lucide-react'
 import { memo, type ReactNode } from 'react'
+import { useMay } from '../api/auth'
 import { asProblem, type Problem } from '../api/client'
 import type { Model } from '../api/models'
 import { type Storage, storageQuery } from '../api/storage'
 import { bytes, count, plural } from '../lib/format'
-import { Button } from '../ui/button'
+import { usePhone } from '../lib/media'
+import { Button, ButtonLink, IconButton } from '../ui/button'
 import { Bone } from '../ui/place'
 import { Tip } from '../ui/tooltip'
 import { Age } from './age'
 import { type Segment, segmentsOf } from './segments'
 import styles from './storage-header.module.css'
+import { useRescan } from './use-rescan'
 
 /** Keeps its height in every state, so that nothing below it moves when the numbers come. */
 export const StorageHeader = memo(function StorageHeader({ models }: { models: readonly Model[] | null }) {
@@ -29,29 +33,65 @@ export const StorageHeader = memo(function StorageHeader({ models }: { models: r
 })
 
 function Measured({ storage, models }: { storage: Storage; models: readonly Model[] | null }) {
-  const { totalBytes, usedBytes, availableBytes, availableAfterQueueBytes, modelCount, scannedAt } = storage
+  const { totalBytes, usedBytes, availableBytes, availableAfterQueueBytes, modelCount, cache } = storage
+  const seenAt = storage.seenAt ?? storage.scannedAt
   if (totalBytes === null || usedBytes === null) return <NotMeasured storage={storage} />
   return (
     <>
       <div className={styles.head}>
         <p className={styles.used}>
           <strong>{bytes(usedBytes)}</strong> used of {bytes(totalBytes)}
-          {scannedAt && (
+          {seenAt && (
             <span className={styles.age}>
-              measured <Age at={scannedAt} />
+              measured <Age at={seenAt} />
             </span>
           )}
         </p>
-        <dl className={styles.facts}>
-          {availableBytes !== null && <Fact name="Available">{bytes(availableBytes)}</Fact>}
-          {availableAfterQueueBytes !== null && <AfterQueue left={availableAfterQueueBytes} />}
-          <Fact name="Models on disk" isMinor>
-            {count(modelCount)}
-          </Fact>
-        </dl>
+        <div className={styles.side}>
+          <dl className={styles.facts}>
+            {availableBytes !== null && <Fact name="Available">{bytes(availableBytes)}</Fact>}
+            {availableAfterQueueBytes !== null && <AfterQueue left={availableAfterQueueBytes} />}
+            <Fact name="Models on disk" isMinor>
+              {count(modelCount)}
+            </Fact>
+            {cache.totalBytes !== null && (
+              <Fact name="Cache" isMinor>
+                <Tip text={inCache(storage)} render={<span />}>
+                  {bytes(cache.totalBytes)}
+                </Tip>
+              </Fact>
+            )}
+          </dl>
+          <QuickActions />
+        </div>
       </div>
       <Segments segments={segmentsOf(storage, models)} total={totalBytes} />
     </>
+  )
+}
+
+/** Whose the bytes of the cache are. */
+const inCache = ({ cache }: Storage): string =>
+  `${bytes(cache.managedBytes)} of models, ${bytes(cache.unmanagedBytes ?? 0)} not managed`
+
+/** A phone has the second one on the page of the volume. */
+function QuickActions() {
+  const may = useMay()
+  const isPhone = usePhone()
+  const { isBusy, rescan } = useRescan()
+  return (
+    <div className={styles.actions}>
+      {may('admin') && (
+        <ButtonLink href="/storage#clean-up" size="small" icon={<Sparkles size={15} />}>
+          Clean up
+        </ButtonLink>
+      )}
+      {!isPhone && (
+        <IconButton label="Rescan the cache" tip="Rescan" aria-busy={isBusy} onClick={rescan}>
+          <RefreshCw size={15} className={isBusy ? styles.busy : undefined} />
+        </IconButton>
+      )}
+    </div>
   )
 }
 
@@ -135,6 +175,7 @@ function Segments({ segments, total }: { segments: readonly Segment[]; total: nu
               aria-hidden="true"
             />
             {segment.name} <span className={styles.bytes}>{bytes(segment.bytes)}</span>
+            {segment.note && <span className={styles.bytes}> {segment.note}</span>}
           </li>
         ))}
       </ul>
@@ -145,7 +186,7 @@ function Segments({ segments, total }: { segments: readonly Segment[]; total: nu
 const drawn = ({ bytes: size, colour }: Segment) =>
   ({ '--colour': colour, flexGrow: size }) as React.CSSProperties
 
-const lookOf = ({ isReserved }: Segment): string | undefined => (isReserved ? styles.reserved : styles.filled)
+const lookOf = ({ look }: Segment): string | undefined => styles[look ?? 'filled']
 
 function Bones() {
   return (

@@ -2,6 +2,7 @@
 import { Download, LoaderCircle } from 'lucide-react'
 import { type ReactNode, useState } from 'react'
 import { useMay } from '../api/auth'
+import { requestDownload } from '../api/downloads'
 import type { Variant } from '../api/hub'
 import type { Model } from '../api/models'
 import { bytes } from '../lib/format'
@@ -167,7 +168,7 @@ function GetButton({
   const [isBusy, setBusy] = useState(false)
   const get = async () => {
     setBusy(true)
-    await actions.get(repo, filename, revision)
+    await actions.get(filename ?? repo, () => requestDownload({ repo, filename, revision }))
     setBusy(false)
   }
   return (

@@ -4,6 +4,7 @@ import type { QueueItem } from '../api/downloads'
 import { openInfo } from '../lib/overlay'
 import { factsOf } from '../models/facts'
 import { Glyph } from '../ui/glyph'
+import { Tag } from '../ui/status'
 import { CutMiddle } from '../ui/tooltip'
 import styles from './queue.module.css'
 
@@ -29,7 +30,10 @@ export function Card({
       <div className={styles.head}>
         <Glyph name={name} colour={colour} />
         <button type="button" className={styles.names} onClick={() => openInfo(item.modelId)}>
-          <span className={styles.name}>{name}</span>
+          <span className={styles.name}>
+            {name}
+            {item.operation === 'update' && <Tag>Update</Tag>}
+          </span>
           <CutMiddle text={item.filename ?? item.repo ?? ''} className={styles.file} />
         </button>
         <div className={styles.actions}>{actions}</div>

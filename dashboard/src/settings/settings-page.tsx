@@ -4,9 +4,11 @@ import type { Me } from '../api/auth'
 import { usePhone } from '../lib/media'
 import { openKeys } from '../lib/overlay'
 import { chooseTheme, type Theme, useTheme } from '../lib/theme'
+import { chooseFeatured, OFF, useFeaturedChoice } from '../models/featured-choice'
 import { PageHeader } from '../shell/page-header'
 import { Button, ButtonLink } from '../ui/button'
 import { Segmented } from '../ui/segmented'
+import { Switch } from '../ui/switch'
 import { About } from './about'
 import { Card } from './card'
 import { Line } from './line'
@@ -52,6 +54,7 @@ function Browser() {
       <Line name="Theme" hint="Light, dark, or as the system says.">
         <ThemeChoice />
       </Line>
+      <FeaturedSwitch />
       {!isPhone && (
         <Line name="Keys" hint="Search, make and look without the mouse.">
           <Button icon={<Keyboard size={15} />} onClick={openKeys}>
@@ -60,6 +63,26 @@ function Browser() {
         </Line>
       )}
     </Card>
+  )
+}
+
+/** On again it shows a list that was dismissed, too. */
+function FeaturedSwitch() {
+  const choice = useFeaturedChoice()
+  return (
+    <div className={styles.line}>
+      <Switch
+        checked={choice === null}
+        onChange={(isShown) => chooseFeatured(isShown ? null : OFF)}
+        hint={
+          choice === null || choice === OFF
+            ? 'A few models that are worth a look, above the list of models.'
+            : 'Dismissed until there are new ones.'
+        }
+      >
+        Featured models
+      </Switch>
+    </div>
   )
 }
 

@@ -19,6 +19,8 @@ import styles from './shell.module.css'
 
 const CreatePage = lazily(() => import('../create/create-page'))
 const EditPage = lazily(() => import('../create/edit-page'))
+const DiscoverPage = lazily(() => import('../discover/discover-page'))
+const StoragePage = lazily(() => import('../storage/storage-page'))
 const SettingsPage = lazily(() => import('../settings/settings-page'))
 const AuditPage = lazily(() => import('../settings/audit-page'))
 
@@ -50,6 +52,12 @@ export function Dashboard({ me }: { me: Me }) {
             </Route>
             <Route path="/models">
               <ModelsPage />
+            </Route>
+            <Route path="/discover">
+              <DiscoverPage />
+            </Route>
+            <Route path="/storage">
+              <StoragePage />
             </Route>
             <Route path="/settings/audit">
               <AdminsOnly title="Audit log" refusal="Only administrators see the audit log">

@@ -1,5 +1,5 @@
 /** Sidebar on a desk, icon rail on a tablet, tab bar on a phone: the same entries. */
-import { ArrowDownToLine, Boxes, Settings } from 'lucide-react'
+import { ArrowDownToLine, Boxes, Compass, HardDrive, Settings } from 'lucide-react'
 import { memo, type ReactNode } from 'react'
 import { Link, useRoute } from 'wouter'
 import { openQueue, queueLink } from '../lib/overlay'
@@ -37,6 +37,8 @@ export const Navigation = memo(function Navigation({ models }: { models: number 
 
 function Entries({ models }: { models: number | null }) {
   const [isModels] = useRoute('/models/*?')
+  const [isDiscover] = useRoute('/discover')
+  const [isStorage] = useRoute('/storage')
   const [isSettings] = useRoute('/settings/*?')
   const { unfinished } = useTotals()
   return (
@@ -44,6 +46,7 @@ function Entries({ models }: { models: number | null }) {
       <Entry href="/models" icon={<Boxes size={17} />} label="Models" isHere={isModels}>
         {models !== null && <Count value={models} />}
       </Entry>
+      <Entry href="/discover" icon={<Compass size={17} />} label="Discover" isHere={isDiscover} />
       <Entry
         href={queueLink()}
         icon={<ArrowDownToLine size={17} />}
@@ -53,6 +56,7 @@ function Entries({ models }: { models: number | null }) {
       >
         {unfinished > 0 && <Count value={unfinished} tone="solid" />}
       </Entry>
+      <Entry href="/storage" icon={<HardDrive size={17} />} label="Storage" isHere={isStorage} />
       <Entry href="/settings" icon={<Settings size={17} />} label="Settings" isHere={isSettings} />
     </>
   )

@@ -6,6 +6,7 @@ import { closeOverlay, type Overlay, useOverlay } from '../lib/overlay'
 const QueueDrawer = lazily(() => import('../queue/queue-drawer'))
 const InfoDrawer = lazily(() => import('../info/info-drawer'))
 const DeleteDialog = lazily(() => import('../delete/delete-dialog'))
+const EntryDrawer = lazily(() => import('../discover/entry-drawer'))
 const KeyList = lazily(() => import('./keys'))
 
 type Open = NonNullable<Overlay>
@@ -33,6 +34,8 @@ function Layer({ overlay, open }: { overlay: Open; open: boolean }) {
       return <InfoDrawer id={overlay.id} open={open} onClose={closeOverlay} />
     case 'delete':
       return <DeleteDialog id={overlay.id} open={open} onClose={closeOverlay} />
+    case 'entry':
+      return <EntryDrawer id={overlay.id} open={open} onClose={closeOverlay} />
     case 'keys':
       return <KeyList open={open} onClose={closeOverlay} />
   }

@@ -29,16 +29,18 @@ export function Button({
 export function ButtonLink({
   href,
   look = 'default',
+  size = 'normal',
   icon,
   children,
 }: {
   href: string
   look?: Look
+  size?: 'small' | 'normal'
   icon?: ReactNode
   children: ReactNode
 }) {
   return (
-    <Link href={href} className={names(look, 'normal')}>
+    <Link href={href} className={names(look, size)}>
       {icon}
       {children}
     </Link>

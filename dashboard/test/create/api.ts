@@ -82,6 +82,8 @@ export function aStorage(differs: Partial<Storage> = {}): Storage {
       partialBytes: null,
     },
     scannedAt: null,
+    seenAt: null,
+    quotaBytes: null,
     ...differs,
   }
 }

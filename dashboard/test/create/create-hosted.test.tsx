@@ -116,9 +116,13 @@ describe('the test of a connection', () => {
 
   it('can be stopped, and a late answer is not shown', async () => {
     anApi()
+    let letAnswer = () => {}
+    const isStopped = new Promise<void>((resolve) => (letAnswer = resolve))
+    let hasAnswered = false
     server.use(
       http.post('*/api/models/test-connection', async () => {
-        await delay(100)
+        await isStopped
+        hasAnswered = true
         return HttpResponse.json({ ok: true, latencyMs: 1, models: [], error: null })
       }),
     )
@@ -126,7 +130,10 @@ describe('the test of a connection', () => {
     await user.click(test())
     expect(screen.getByText('Testing…')).toBeVisible()
     await user.click(screen.getByRole('button', { name: 'Cancel test' }))
-    await delay(200)
+    letAnswer()
+    await waitFor(() => expect(hasAnswered).toBe(true))
+    // Whatever the answer would do, it has done by then.
+    await delay(0)
     expect(screen.getByText('Not tested')).toBeVisible()
     expect(test()).toHaveFocus()
   })

@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react'
+import { act, screen, waitFor } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { delay, http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
@@ -29,6 +29,8 @@ beforeEach(() => {
     estimatedFreedBytes: 381e6,
     blockedBy: [],
     warnings: [],
+    filesStay: false,
+    formerBytes: 0,
     isDefault: false,
     loadedIn: [],
     activeOperation: null,
@@ -64,6 +66,8 @@ async function open(model: Model, ...answers: (() => Response)[]) {
 }
 
 const press = async (name: string | RegExp) => userEvent.click(await screen.findByRole('button', { name }))
+const agree = async () =>
+  userEvent.click(await screen.findByRole('checkbox', { name: 'Delete it all the same' }))
 const listed = (queries: { getQueryData: (key: readonly string[]) => unknown }) =>
   queries.getQueryData(modelsKey) as Model[]
 
@@ -175,7 +179,7 @@ describe('a model that is in use', () => {
     })
     await open(aModel(HERE))
     expect(await screen.findByRole('dialog', { name: 'Qwen3 0.6B is in use' })).toBeVisible()
-    expect(screen.getByRole('listitem')).toHaveTextContent('handbook Collection')
+    expect(screen.getByRole('listitem')).toHaveTextContent('handbook rag, Collection')
     expect(screen.queryByRole('button', { name: /Delete/ })).toBeNull()
     await press('Close')
     expect(onClose).toHaveBeenCalled()
@@ -186,6 +190,10 @@ it('has its warnings read, and then says that they were', async () => {
   Object.assign(usage, { warnings: ['It is a default model.'], requiresConfirmation: true })
   await open(aModel(HERE))
   expect(await screen.findByText('It is a default model.')).toBeVisible()
+  expect(screen.getByRole('button', { name: /Delete and free/ })).toHaveAttribute('aria-disabled', 'true')
+  await press(/Delete and free/)
+  expect(deletes).toEqual([])
+  await agree()
   await press(/Delete and free/)
   await waitFor(() => expect(deletes).toEqual([{ deleteLocalFile: 'true', confirm: 'true' }]))
 })
@@ -201,9 +209,9 @@ describe('a model that is being downloaded', () => {
     await open(model)
     let looks = 0
     server.use(
-      http.get('*/api/models/7/download-status', () => {
+      http.get('*/api/tasks/:id', () => {
         sent.push('look')
-        return HttpResponse.json(aDownload({ status: (looks += 1) < 2 ? 'Downloading' : 'Canceled' }))
+        return HttpResponse.json(aDownload({ status: (looks += 1) < 2 ? 'running' : 'canceled' }))
       }),
     )
     expect(await screen.findByText('It is being downloaded, 43% so far.')).toBeVisible()
@@ -216,21 +224,19 @@ describe('a model that is being downloaded', () => {
 
   it('is kept by whoever changes their mind while it is being canceled', async () => {
     await open(model)
-    server.use(http.get('*/api/models/7/download-status', () => HttpResponse.json(aDownload())))
+    server.use(http.get('*/api/tasks/:id', () => HttpResponse.json(aDownload({ status: 'running' }))))
     await press('Cancel and delete')
     await screen.findByRole('button', { name: 'Canceling…' })
     await press('Keep model')
     expect(onClose).toHaveBeenCalled()
-    server.use(
-      http.get('*/api/models/7/download-status', () => HttpResponse.json(aDownload({ status: 'Canceled' }))),
-    )
+    server.use(http.get('*/api/tasks/:id', () => HttpResponse.json(aDownload({ status: 'canceled' }))))
     await new Promise((done) => setTimeout(done, 600))
     expect(sent).not.toContain('delete')
   })
 
   it('says so when the download does not stop, and deletes nothing', async () => {
     await open(model)
-    server.use(http.get('*/api/models/7/download-status', () => HttpResponse.json(aDownload())))
+    server.use(http.get('*/api/tasks/:id', () => HttpResponse.json(aDownload({ status: 'running' }))))
     const start = Date.now()
     await screen.findByRole('button', { name: 'Cancel and delete' })
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => start)
@@ -238,10 +244,75 @@ describe('a model that is being downloaded', () => {
     await screen.findByRole('button', { name: 'Canceling…' })
     clock.mockImplementation(() => start + 21_000)
     expect(await screen.findByRole('alert', {}, { timeout: 3000 })).toHaveTextContent(
-      'The download has not stopped yet.',
+      'What works with its files has not stopped yet.',
     )
     expect(sent).not.toContain('delete')
     vi.restoreAllMocks()
+  })
+})
+
+it.each([
+  ['update', 'It is being updated, 43% so far.'],
+  ['verify', 'It is being verified, 43% so far.'],
+] as const)('an %s is offered to be canceled before the delete', async (operation, words) => {
+  usage.activeOperation = aDownload({ operation, status: 'running' })
+  await open(aModel({ ...HERE, activeOperation: usage.activeOperation }))
+  server.use(http.get('*/api/tasks/:id', () => HttpResponse.json(aDownload({ status: 'canceled' }))))
+  expect(await screen.findByText(words)).toBeVisible()
+  await press('Cancel and delete')
+  await waitFor(() => expect(sent).toEqual(['cancel', 'delete']))
+})
+
+it('tells what of the freed bytes is of the commit before an update', async () => {
+  Object.assign(usage, { estimatedFreedBytes: 762e6, formerBytes: 381e6 })
+  await open(aModel(HERE))
+  expect(
+    await screen.findByText(/^Frees 762 MB on disk, 381 MB of it of the commit before the last update\./),
+  ).toBeVisible()
+  expect(screen.getByRole('button', { name: 'Delete and free 762 MB' })).toBeVisible()
+})
+
+it('believes the API that the files stay', async () => {
+  Object.assign(usage, { filesStay: true, estimatedFreedBytes: 0 })
+  await open(aModel(HERE))
+  expect(await screen.findByText(/Its files stay where they are on the disk/)).toBeVisible()
+  expect(screen.queryByRole('checkbox')).toBeNull()
+})
+
+describe('a delete that the worker refuses', () => {
+  const operation = aDownload({ operation: 'delete', status: 'pending' })
+  const back = (queries: { setQueryData: (key: readonly string[], models: Model[]) => unknown }) =>
+    act(() => void queries.setQueryData(modelsKey, [aModel(HERE)]))
+
+  it('brings the row back, and a message tells why', async () => {
+    const { queries } = await open(aModel(HERE), () => HttpResponse.json(operation, { status: 202 }))
+    const error = { code: 'MODEL_IN_USE', detail: 'handbook of rag uses it.', remedy: 'Let it give it up.' }
+    server.use(
+      http.get('*/api/tasks/:id', () => HttpResponse.json({ ...operation, status: 'failed', error })),
+      http.get('*/api/models/7', () => HttpResponse.json(aModel(HERE))),
+    )
+    await press('Delete and free 381 MB')
+    await screen.findByText('Qwen3 0.6B is being deleted')
+    back(queries)
+    expect(await screen.findAllByText('Qwen3 0.6B was not deleted')).not.toHaveLength(0)
+    expect(screen.getAllByText('handbook of rag uses it. Let it give it up.')).not.toHaveLength(0)
+    expect(listed(queries)[0]?.activeOperation).toBeNull()
+  })
+
+  it('is not made up of a list that is older than the delete', async () => {
+    const { queries } = await open(aModel(HERE), () => HttpResponse.json(operation, { status: 202 }))
+    const looked = vi.fn()
+    server.use(
+      http.get('*/api/tasks/:id', () => {
+        looked()
+        return HttpResponse.json({ ...operation, status: 'running' })
+      }),
+    )
+    await press('Delete and free 381 MB')
+    await screen.findByText('Qwen3 0.6B is being deleted')
+    back(queries)
+    await waitFor(() => expect(looked).toHaveBeenCalled())
+    expect(screen.queryByText('Qwen3 0.6B was not deleted')).toBeNull()
   })
 })
 
@@ -290,6 +361,8 @@ describe('what changes while somebody reads', () => {
     await press(/Delete and free/)
     expect(await screen.findByText('It is a default model.')).toBeVisible()
     expect(screen.getByRole('alert')).toHaveTextContent('Something has changed meanwhile.')
+    await press(/Delete and free/) // not agreed to yet
+    await agree()
     await press(/Delete and free/)
     await waitFor(() => expect(deletes.map(({ confirm }) => confirm)).toEqual(['false', 'true']))
   })

@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Operation } from '../../src/api/downloads'
+import type { Reference } from '../../src/api/references'
 import { type Model, modelsKey, type Usage } from '../../src/api/models'
 import InfoDrawer from '../../src/info/info-drawer'
 import { progress } from '../../src/live/progress'
@@ -33,13 +34,27 @@ const PREVIEW = {
   contextLength: 40960,
 }
 
+const aReference = (differs: Partial<Reference>): Reference => ({
+  consumer: 'rag',
+  name: 'handbook',
+  policy: 'block',
+  detail: null,
+  expiresAt: null,
+  isExpired: false,
+  createdAt: '2026-11-21T08:00:00+00:00',
+  updatedAt: '2026-11-21T08:00:00+00:00',
+  ...differs,
+})
+
 let usage: Usage
 let operations: Operation[]
+let references: Reference[]
 let onClose: ReturnType<typeof vi.fn<() => void>>
 
 beforeEach(() => {
   onClose = vi.fn()
   operations = []
+  references = []
   usage = {
     modelId: 7,
     isInstalled: true,
@@ -47,6 +62,8 @@ beforeEach(() => {
     estimatedFreedBytes: 1,
     blockedBy: [],
     warnings: [],
+    filesStay: false,
+    formerBytes: 0,
     isDefault: false,
     loadedIn: [],
     activeOperation: null,
@@ -59,6 +76,7 @@ function show(model: Model | null) {
   server.use(
     http.get('*/api/models', () => HttpResponse.json(model ? [model] : [])),
     http.get('*/api/models/:id/usage', () => HttpResponse.json(usage)),
+    http.get('*/api/models/:id/references', () => HttpResponse.json(references)),
     http.get('*/api/operations', ({ request }) => {
       expect(new URL(request.url).searchParams.get('modelId')).toBe('7')
       return HttpResponse.json(operations)
@@ -159,12 +177,25 @@ describe('used by', () => {
   })
 
   it('those who forbid its deletion, and what else is to be known', async () => {
-    usage.blockedBy = [{ consumer: 'rag', name: 'handbook', detail: 'Collection' }]
-    usage.warnings = ['It is a default model of this installation.']
+    references = [
+      aReference({ detail: 'Collection' }),
+      aReference({ name: 'board', policy: 'warn', expiresAt: '2026-12-01T10:00:00' }),
+      aReference({ name: 'run 8', expiresAt: '2026-11-01T10:00:00', isExpired: true }),
+    ]
+    usage.warnings = ['1 use by rag would break.', 'It is a default model of this installation.']
     show(aModel())
     const section = await screen.findByRole('region', { name: 'Used by' })
-    await waitFor(() => expect(section).toHaveTextContent('handbook Collection'))
-    expect(section).toHaveTextContent('It is a default model of this installation.')
+    await waitFor(() => expect(within(section).getAllByRole('listitem')).toHaveLength(4))
+    expect(
+      within(section)
+        .getAllByRole('listitem')
+        .map((use) => use.textContent),
+    ).toEqual([
+      'handbook Forbids deletionrag, Collection',
+      'board Warnsrag, expires 1 Dec 2026, 10:00',
+      'run 8 Expiredrag, until 1 Nov 2026, 10:00',
+      'It is a default model of this installation.',
+    ])
   })
 
   it('is asked for again when it could not be told', async () => {

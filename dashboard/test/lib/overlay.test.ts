@@ -22,6 +22,9 @@ describe('the address', () => {
     ['info=7&panel=queue', { kind: 'info', id: 7 }],
     ['info=7&delete=8', { kind: 'delete', id: 8 }],
     ['q=qwen&panel=queue', { kind: 'queue' }],
+    ['entry=qwen3-8b', { kind: 'entry', id: 'qwen3-8b' }],
+    ['entry=', null],
+    ['entry=qwen3-8b&info=7', { kind: 'info', id: 7 }],
   ])('?%s opens %j', (text, opened) => expect(read(text)).toEqual(opened))
 })
 

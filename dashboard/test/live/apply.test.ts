@@ -264,3 +264,41 @@ it('asks for nothing more once it is stopped', async () => {
   await settled()
   expect(asked.models).toBe(1)
 })
+
+describe('an update or a verification', () => {
+  const update = aDownload({ operation: 'update', status: 'running' })
+
+  it('leaves the model downloaded, while it moves and when it has failed', async () => {
+    models = [aModel({ downloadStatus: 'Downloaded', downloaded: true })]
+    live.apply('model.updated', models[0])
+    live.apply('download.started', update)
+    expect(known(7)).toMatchObject({ downloadStatus: 'Downloaded', activeOperation: { operation: 'update' } })
+    expect(progress.totals().running).toBe(1)
+    live.apply('download.failed', { ...update, status: 'failed' })
+    expect(known(7)).toMatchObject({ downloadStatus: 'Downloaded', activeOperation: null, error: null })
+    expect(progress.of(7)).toBeNull()
+  })
+
+  it('ends with the word of its model', () => {
+    const verify = aDownload({ operation: 'verify', status: 'running' })
+    live.apply('model.updated', aModel({ downloadStatus: 'Downloaded', activeOperation: verify }))
+    expect(progress.of(7)).toMatchObject({ operation: 'verify' })
+    expect(progress.totals().running).toBe(0)
+    live.apply('snapshot', SNAPSHOT)
+    expect(progress.of(7)).not.toBeNull()
+    live.apply('model.updated', aModel({ downloadStatus: 'Downloaded' }))
+    expect(progress.of(7)).toBeNull()
+  })
+
+  it('a clean-up is of no model', () => {
+    live.apply('download.progress', {
+      downloads: [{ ...aDownload({ operation: 'clean-up' }), modelId: null }],
+    })
+    expect(progress.totals().unfinished).toBe(0)
+  })
+
+  it('a change of the volume has it read anew', async () => {
+    live.apply('storage.changed', {})
+    await waitFor(() => expect(asked.storage).toBe(2))
+  })
+})

@@ -27,3 +27,10 @@ test('what is being deleted and what lies at a path of its own have no action', 
   expect(mainAction(aModel({ downloadStatus: 'Failed', activeOperation: going }))).toBeNull()
   expect(mainAction(aModel({ source: 'path', downloadStatus: 'Downloaded' }))).toBeNull()
 })
+
+test('a damaged model is repaired, and what goes on with one that is here can be canceled', () => {
+  const damaged = { downloadStatus: 'Failed', damagedFiles: [{ path: 'a', problem: 'missing' }] } as const
+  expect(mainAction(aModel({ ...damaged, damagedFiles: [...damaged.damagedFiles] }))).toBe('repair')
+  const activeOperation = aDownload({ operation: 'verify', status: 'running' })
+  expect(mainAction(aModel({ downloadStatus: 'Downloaded', activeOperation }))).toBe('cancel')
+})

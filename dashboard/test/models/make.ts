@@ -23,6 +23,8 @@ export function aStorage({ managedBytes = 0, ...differs }: StorageFacts = {}): S
       partialBytes: 0,
     },
     scannedAt: new Date().toISOString(),
+    seenAt: new Date().toISOString(),
+    quotaBytes: null,
     ...differs,
   }
 }

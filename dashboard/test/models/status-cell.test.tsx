@@ -199,3 +199,26 @@ describe('a secret that can not be read', () => {
     expect(show(aModel({ downloadStatus: 'Downloaded', error: old }))).toHaveTextContent(/^Downloaded$/)
   })
 })
+
+test.each([
+  ['verify', {}, 'Verifying 43%'],
+  ['verify', { status: 'pending' }, 'Waiting to verify'],
+  ['update', {}, 'Updating 43%'],
+  ['update', { bytesTotal: null, percent: 0 }, 'Updating…'],
+] as const)('a model that is here stays so during its %s (%j)', (operation, differs, words) => {
+  const activeOperation = aDownload({ operation, status: 'running', ...differs })
+  const cell = show(aModel({ downloadStatus: 'Downloaded', downloaded: true, activeOperation }))
+  expect(cell).toHaveTextContent(new RegExp(`^Downloaded${words}$`))
+})
+
+test('an update moves with the stream, and ends when the model says so', () => {
+  const activeOperation = aDownload({ operation: 'update', status: 'running' })
+  const model = aModel({ downloadStatus: 'Downloaded', downloaded: true, activeOperation })
+  progress.update([{ ...activeOperation, percent: 77 }])
+  const { container, unmount } = renderPage(<StatusCell model={model} />)
+  expect(container).toHaveTextContent('Updating 77%')
+  unmount()
+  expect(renderPage(<StatusCell model={{ ...model, activeOperation: null }} />).container).toHaveTextContent(
+    /^Downloaded$/,
+  )
+})

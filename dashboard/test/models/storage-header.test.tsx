@@ -71,3 +71,42 @@ test('a failure says why and can be tried again', async () => {
   await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
   expect(await screen.findByText('127 GB', { selector: 'strong' })).toBeVisible()
 })
+
+test('the cache, what of it is not managed, and the two quick actions', async () => {
+  const cache = {
+    totalBytes: 112e9,
+    managedBytes: 97.1e9,
+    unmanagedBytes: 14.9e9,
+    unmanagedRepoCount: 3,
+    partialBytes: 0,
+  }
+  show({ ...aStorage(), cache })
+  expect((await screen.findByText('Cache')).nextSibling).toHaveTextContent('112 GB')
+  expect(screen.getByRole('list')).toHaveTextContent('Unmanaged 14.9 GB in 3 repositories')
+  expect(screen.getByRole('link', { name: 'Clean up' })).toHaveAttribute('href', '/storage#clean-up')
+  server.use(
+    http.get('*/api/storage', ({ request }) =>
+      HttpResponse.json(
+        aStorage(new URL(request.url).searchParams.has('refresh') ? { usedBytes: 111e9 } : {}),
+      ),
+    ),
+  )
+  await userEvent.click(screen.getByRole('button', { name: 'Rescan the cache' }))
+  expect(await screen.findByText('111 GB', { selector: 'strong' })).toBeVisible()
+})
+
+test('a rescan that fails says so and leaves the numbers', async () => {
+  show(aStorage())
+  await screen.findByText('127 GB', { selector: 'strong' })
+  server.use(http.get('*/api/storage', () => HttpResponse.json({ detail: 'No worker.' }, { status: 503 })))
+  await userEvent.click(screen.getByRole('button', { name: 'Rescan the cache' }))
+  expect(await screen.findAllByText('The cache could not be scanned')).not.toHaveLength(0)
+  expect(screen.getByText('127 GB', { selector: 'strong' })).toBeVisible()
+})
+
+test('only administrators are led to the clean-up', async () => {
+  serve([], aStorage())
+  renderPage(<StorageHeader models={models} />, 'operator')
+  expect(await screen.findByRole('button', { name: 'Rescan the cache' })).toBeVisible()
+  expect(screen.queryByRole('link', { name: 'Clean up' })).toBeNull()
+})

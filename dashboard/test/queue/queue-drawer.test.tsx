@@ -2,7 +2,7 @@ import { act, screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { delay, http, HttpResponse } from 'msw'
 import { describe, expect, it, vi } from 'vitest'
-import { type Operation, type Queue, type QueueItem, queueKey } from '../../src/api/downloads'
+import { type Queue, type QueueItem, queueKey } from '../../src/api/downloads'
 import { progress } from '../../src/live/progress'
 import QueueDrawer from '../../src/queue/queue-drawer'
 import { aDownload, aModel, renderPage } from '../make'
@@ -51,7 +51,7 @@ function show(queue: Partial<Queue>) {
 }
 
 const section = (name: RegExp) => screen.findByRole('region', { name })
-const news = (differs: Partial<Operation>) =>
+const news = (differs: Parameters<typeof aDownload>[0]) =>
   act(() => progress.update([aDownload({ updatedAt: '2026-11-21T08:00:11+00:00', ...differs })]))
 
 describe('the sections', () => {

@@ -16,6 +16,7 @@ beforeEach(() => {
   health = {
     status: 'ok',
     version: '1.2.3',
+    catalogOnly: false,
     database: { status: 'ok' },
     redis: { status: 'ok' },
     workers: {
@@ -47,6 +48,30 @@ describe('the theme', () => {
     expect(document.documentElement.dataset.theme).toBe('dark')
     await userEvent.click(within(choice).getByRole('radio', { name: 'System' }))
     expect(document.documentElement.dataset.theme).toBeUndefined()
+  })
+})
+
+const featured = () => screen.getByRole('switch', { name: /^Featured models/ })
+
+describe('the featured models', () => {
+  it('are switched off and on', async () => {
+    renderPage(<SettingsPage me={ME} />)
+    expect(featured()).toBeChecked()
+    await userEvent.click(featured())
+    expect(featured()).not.toBeChecked()
+    expect(localStorage.getItem('weighbridge-featured')).toBe('"off"')
+    await userEvent.click(featured())
+    expect(featured()).toBeChecked()
+    expect(localStorage.getItem('weighbridge-featured')).toBeNull()
+  })
+
+  it('that were dismissed come back at once', async () => {
+    localStorage.setItem('weighbridge-featured', '"2026-11-19T08:00:00+00:00"')
+    renderPage(<SettingsPage me={ME} />)
+    expect(screen.getByText('Dismissed until there are new ones.')).toBeVisible()
+    expect(featured()).not.toBeChecked()
+    await userEvent.click(featured())
+    expect(localStorage.getItem('weighbridge-featured')).toBeNull()
   })
 })
 

@@ -126,6 +126,17 @@ describe('the navigation', () => {
     expect(screen.getByRole('link', { name: 'Settings' })).toHaveAttribute('aria-current', 'page')
   })
 
+  it('leads to the catalog, where / goes to its search', async () => {
+    server.use(http.get('*/api/catalog', () => HttpResponse.json([])))
+    await open('/settings')
+    await userEvent.click(screen.getByRole('link', { name: 'Discover' }))
+    await waitFor(() => expect(document.title).toBe('Discover · Weighbridge'))
+    expect(address()).toBe('/discover')
+    expect(screen.getByRole('link', { name: 'Discover' })).toHaveAttribute('aria-current', 'page')
+    press('/')
+    expect(screen.getByRole('searchbox', { name: 'Search the catalog' })).toHaveFocus()
+  })
+
   it('shows at a glance what is downloading, and opens the queue over the page', async () => {
     await open('/settings')
     expect(screen.queryByText(/downloading/)).toBeNull()
