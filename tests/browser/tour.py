@@ -19,9 +19,22 @@ def around(page: Page, models: Models, *, is_phone: bool) -> Iterator[str]:
     yield from _lists(page, is_phone=is_phone)
     yield from _overlays(page, models, is_phone=is_phone)
     yield from _forms(page, models)
+    yield from _volume(page)
     _go(page, "/settings")
     expect(page.get_by_text("Workers for downloads")).to_be_visible()
     yield "settings"
+
+
+def _volume(page: Page) -> Iterator[str]:
+    """What we could have, and what we have."""
+    for tab, name in (("", "Featured"), ("?tab=embedding", "Embedding"), ("?tab=splade", "SPLADE")):
+        _go(page, f"/discover{tab}")
+        expect(page.get_by_role("list", name=name).get_by_role("listitem").first).to_be_visible()
+        yield f"discover: {name}"
+    _go(page, "/storage")
+    expect(page.get_by_role("heading", name="Clean up")).to_be_visible()
+    expect(page.get_by_role("table").get_by_role("row").nth(1)).to_be_visible()
+    yield "storage"
 
 
 def _lists(page: Page, *, is_phone: bool) -> Iterator[str]:

@@ -5,6 +5,7 @@ import { useCallback } from 'react'
 import { useMay } from '../api/auth'
 import { asProblem } from '../api/client'
 import { type Model, modelsQuery } from '../api/models'
+import { CuratedFactsOf } from '../discover/curated-facts'
 import { factsOf, PROVIDER_NAMES } from '../models/facts'
 import { stateOf, useDownloadStatus } from '../models/states'
 import { StatusCell } from '../models/status-cell'
@@ -85,6 +86,7 @@ function Known({ model, open, onClose }: { model: Model; open: boolean; onClose:
       {isHosted ? <ConnectionFacts model={model} /> : <FileFacts model={model} />}
       {model.source === 'huggingface' && <Care key={model.id} model={model} />}
       <ModelFacts model={model} />
+      {model.catalogId && <CuratedFactsOf catalogId={model.catalogId} />}
       <UsedBy modelId={model.id} />
       {model.hfRepo && (
         <HubFacts

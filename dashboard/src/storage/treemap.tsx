@@ -2,6 +2,7 @@
  * Tab key, and arrows from block to block. */
 import { type CSSProperties, type KeyboardEvent, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { bytes, percent } from '../lib/format'
+import { usePhone } from '../lib/media'
 import { Tip } from '../ui/tooltip'
 import { type Block, neighbour, place, type Placed } from './blocks'
 import styles from './treemap.module.css'
@@ -10,6 +11,8 @@ import styles from './treemap.module.css'
 const LEAST_WIDTH = 62
 const LEAST_HEIGHT = 30
 const TWO_LINES = 48
+/** Pixels of what a finger hits; the table below has what is smaller. */
+const FINGER = 44
 
 /** `onOpen`: a repository, or what is unfinished, was chosen. */
 export function Treemap({
@@ -24,6 +27,9 @@ export function Treemap({
   const list = useRef<HTMLUListElement>(null)
   const { width, height } = useSize(list)
   const placed = useMemo(() => place(blocks, width, height), [blocks, width, height])
+  const isPhone = usePhone()
+  const isReachable = (block: Placed) =>
+    leadsOn(block) && !(isPhone && Math.min(block.width, block.height) < FINGER)
   const reachable = placed.filter(isReachable)
   const [stop, setStop] = useState('')
   const here = Math.max(
@@ -80,7 +86,7 @@ export function Treemap({
 }
 
 /** Behind it there is something to see. */
-const isReachable = ({ kind }: Block): boolean => kind === 'repo' || kind === 'partial'
+const leadsOn = ({ kind }: Block): boolean => kind === 'repo' || kind === 'partial'
 
 function placeOf({ x, y, width, height, colour, unmanaged }: Placed): CSSProperties {
   const share = `${Math.round(unmanaged * 100)}%`

@@ -116,8 +116,8 @@ describe('the test of a connection', () => {
 
   it('can be stopped, and a late answer is not shown', async () => {
     anApi()
-    let letAnswer = () => {}
-    const isStopped = new Promise<void>((resolve) => (letAnswer = resolve))
+    const gate: { open?: () => void } = {}
+    const isStopped = new Promise<void>((resolve) => (gate.open = resolve))
     let hasAnswered = false
     server.use(
       http.post('*/api/models/test-connection', async () => {
@@ -130,7 +130,7 @@ describe('the test of a connection', () => {
     await user.click(test())
     expect(screen.getByText('Testing…')).toBeVisible()
     await user.click(screen.getByRole('button', { name: 'Cancel test' }))
-    letAnswer()
+    gate.open?.()
     await waitFor(() => expect(hasAnswered).toBe(true))
     // Whatever the answer would do, it has done by then.
     await delay(0)
