@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,20 @@ def test_a_model_that_a_service_needs_stays_until_it_is_given_up(stack: Stack) -
     assert refused.json()["warnings"] == ["1 use by search would break."]
     assert stack.call("DELETE", reference).status_code == 204
     assert _delete(stack, model["id"])["result"] == "removed"
+
+
+def test_a_hundred_deletes_at_once_make_one_operation(stack: Stack) -> None:
+    model = stack.register(stack.add_repo({"many.gguf": os.urandom(MB)}), "many.gguf", downloadNow=True)
+    stack.wait_status(model, "Downloaded")
+    path = f"/api/models/{model['id']}?deleteLocalFile=true"
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _: stack.call("DELETE", path), range(100)))
+    # Once the one has ended, the model is gone for those who come later.
+    assert {answer.status_code for answer in answers} <= {202, 404}
+    assert len({answer.json()["taskId"] for answer in answers if answer.ok}) == 1
+    wait_for("the row to go", lambda: stack.call("GET", f"/api/models/{model['id']}").status_code == 404)
+    history = stack.get(f"/api/operations?modelId={model['id']}&kind=delete")
+    assert [one["result"] for one in history] == ["removed"]
 
 
 def test_of_two_models_that_share_a_file_one_is_deleted_while_the_other_arrives(stack: Stack) -> None:

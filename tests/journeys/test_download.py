@@ -79,16 +79,16 @@ def test_a_sharded_gguf_brings_all_its_parts(stack: Stack) -> None:
         assert Path(_from_cache(stack, f"hub.hf_hub_download('{repo}', '{name}')")).read_bytes() == data
 
 
-def test_fifty_starts_at_once_make_one_operation_and_the_file_is_served_once(stack: Stack) -> None:
-    repo = stack.add_repo({"fifty.gguf": os.urandom(5 * MB)})
-    model = stack.register(repo, "fifty.gguf")
-    with ThreadPoolExecutor(25) as pool:
-        answers = list(pool.map(lambda _: stack.download(model), range(50)))
+def test_a_hundred_starts_at_once_make_one_operation_and_the_file_is_served_once(stack: Stack) -> None:
+    repo = stack.add_repo({"hundred.gguf": os.urandom(5 * MB)})
+    model = stack.register(repo, "hundred.gguf")
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _: stack.download(model), range(100)))
     assert len({answer.json()["taskId"] for answer in answers}) == 1
     assert sorted({answer.status_code for answer in answers}) == [200, 202]
     assert [answer.status_code for answer in answers].count(202) == 1
     stack.wait_status(model, "Downloaded")
-    assert stack.hub.bytes_served("fifty.gguf") == 5 * MB
+    assert stack.hub.bytes_served("hundred.gguf") == 5 * MB
     assert len(stack.get(f"/api/operations?modelId={model['id']}")) == 1
 
 

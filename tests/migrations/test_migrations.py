@@ -19,7 +19,7 @@ def test_the_migrations_go_down_to_nothing_and_up_again(servers: Servers) -> Non
     engine.dispose()
 
 
-def test_the_migrations_end_in_what_tables_py_declares(servers: Servers) -> None:
+def test_the_migrations_end_in_what_the_tables_declare(servers: Servers) -> None:
     command = [sys.executable, "-m", "alembic", "-c", "migrations/alembic.ini", "check"]
     env = {"DATABASE_URL": servers.new_database(), "PATH": "/usr/bin:/bin"}
     checked = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
