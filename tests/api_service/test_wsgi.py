@@ -12,7 +12,10 @@ from tests.conftest import ADMIN_TOKEN, ROOT, SECRET_KEY
 
 
 def _start(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """gunicorn with these settings, until it ends by itself."""
+    """gunicorn with these settings, until it ends by itself.
+
+    One worker: where several refuse to start at once, gunicorn may stumble over the second one's end.
+    """
     return subprocess.run(
         [
             sys.executable,
@@ -22,7 +25,7 @@ def _start(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
             "--bind",
             f"unix:{folder}/s",
             "--workers",
-            "2",
+            "1",
         ],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "WEIGHBRIDGE_DATA_DIR": str(folder), **settings},

@@ -98,7 +98,7 @@ def test_signing_out_ends_the_session_in_every_tab(page: Page, page_guard: PageG
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert "Qwen" not in page.content()
     # The other tab learns of it with the next thing that it asks for.
-    other.get_by_role("button", name="Download Qwen").click()
+    row(other, "Qwen").get_by_role("button", name="Download Qwen").click()
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
