@@ -29,7 +29,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT_ENVIRONMENT NODE_PATH NODE_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-dev test test-pages test-rules test-service test-faults dashboard-test dashboard-bars
+.PHONY: help run dashboard dashboard-dev test test-rules test-service test-faults dashboard-test dashboard-bars
 .PHONY: dashboard-pictures testdata check format faults fuzz guards migrate rotate-secrets openapi types lock bench clean
 .DELETE_ON_ERROR:
 
@@ -54,22 +54,20 @@ test: $(DEV_STAMP) testdata dashboard $(DASHBOARD_PACKAGES) ## Run all tests; wi
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	@$(MAKE) --no-print-directory -j3 $(SYNC) test-pages test-rules test-service
+	@$(MAKE) --no-print-directory -j2 $(SYNC) test-service test-rules
 	@$(MAKE) --no-print-directory test-faults
 endif
 
-# All three wait more than they work; what breaks the whole service at random times has the machine alone.
+# Waiting for pages leaves a core to the rules; what breaks the whole service at random times has the machine alone.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=line)
 APART := tests/browser tests/faults tests/journeys
 
-test-pages:
+test-service:
 	$(BIN)/python -m pytest tests/browser
-
-test-rules:
-	$(BIN)/python -m pytest $(APART:%=--ignore=%)
-
-test-service: dashboard-test
 	$(BIN)/python -m pytest tests/journeys
+
+test-rules: dashboard-test
+	$(BIN)/python -m pytest $(APART:%=--ignore=%)
 
 test-faults:
 	$(BIN)/python -m pytest tests/faults

@@ -59,7 +59,7 @@ describe('a token that is typed', () => {
     const input = await open('/sign-in')
     expect(input).toHaveFocus()
     await userEvent.type(input, ' wb_good {Enter}')
-    expect(await screen.findByRole('navigation')).toBeVisible()
+    await waitFor(() => expect(screen.getByRole('navigation')).toBeVisible())
     expect(tokens).toEqual(['wb_good'])
     expect(location.pathname).toBe('/models')
   })
@@ -81,7 +81,7 @@ describe('a token that is typed', () => {
     expect(await screen.findByRole('alert')).toHaveTextContent('This token is not valid')
     expect(input).toHaveFocus()
     await userEvent.keyboard('wb_good{Enter}')
-    expect(await screen.findByRole('navigation')).toBeVisible()
+    await waitFor(() => expect(screen.getByRole('navigation')).toBeVisible())
   })
 
   it('is sent once, however often one presses', async () => {
@@ -113,7 +113,7 @@ describe('a token in the link', () => {
     expect(location.href).not.toContain('wb_good')
     expect(location.search).toBe('?next=%2Fsettings')
     render(<App />)
-    expect(await screen.findByRole('navigation')).toBeVisible()
+    await waitFor(() => expect(screen.getByRole('navigation')).toBeVisible())
     expect(location.pathname).toBe('/settings')
   })
 
@@ -127,7 +127,7 @@ describe('a token in the link', () => {
   it('may be pasted over the address of the page', async () => {
     await open('/sign-in')
     location.hash = '#token=wb_good'
-    expect(await screen.findByRole('navigation')).toBeVisible()
+    await waitFor(() => expect(screen.getByRole('navigation')).toBeVisible())
     expect(location.href).not.toContain('wb_good')
   })
 
@@ -156,7 +156,7 @@ describe('name and password', () => {
     expect(screen.queryByLabelText('Access token')).toBeNull()
     await userEvent.type(name, ' vera ')
     await userEvent.type(password(), ' right {Enter}')
-    expect(await screen.findByRole('navigation')).toBeVisible()
+    await waitFor(() => expect(screen.getByRole('navigation')).toBeVisible())
     expect(passwords).toEqual([{ name: 'vera', password: ' right ' }])
     expect(location.pathname).toBe('/settings')
     expect(JSON.stringify({ ...localStorage, ...sessionStorage })).not.toContain(' right ')
@@ -171,7 +171,7 @@ describe('name and password', () => {
     expect(password()).toHaveValue('')
     expect(password()).toHaveFocus()
     await userEvent.keyboard(' right {Enter}')
-    expect(await screen.findByRole('navigation')).toBeVisible()
+    await waitFor(() => expect(screen.getByRole('navigation')).toBeVisible())
   })
 
   it('of which one is missing are not sent', async () => {
@@ -193,7 +193,7 @@ describe('name and password', () => {
     expect(password()).toHaveValue('')
     await userEvent.click(screen.getByRole('button', { name: 'Use a token instead' }))
     await userEvent.type(screen.getByLabelText('Access token'), 'wb_good{Enter}')
-    expect(await screen.findByRole('navigation')).toBeVisible()
+    await waitFor(() => expect(screen.getByRole('navigation')).toBeVisible())
   })
 
   it('leave a link with a token its way', async () => {
@@ -201,7 +201,7 @@ describe('name and password', () => {
     expect(await open('/sign-in#token=wb_old')).toBeVisible()
     expect(await screen.findByRole('alert')).toHaveTextContent('This token is not valid')
     location.hash = '#token=wb_good'
-    expect(await screen.findByRole('navigation')).toBeVisible()
+    await waitFor(() => expect(screen.getByRole('navigation')).toBeVisible())
     expect(tokens).toEqual(['wb_old', 'wb_good'])
   })
 })
