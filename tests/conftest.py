@@ -1,13 +1,15 @@
 """Real servers for everything that crosses a process: one embedded Postgres and one Valkey for the session.
 
-Each test gets a database of its own, copied from a migrated template in about 0.1 s.
+Each test gets an empty database of its own: one that an earlier test has left alone, or a copy of a template.
+(A copy writes 16 MB: a thousand of them keep the disk busy for everybody.)
 """
 
 import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,13 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from werkzeug.test import TestResponse
 
 from api_service import create_app
+from api_service.blueprint import Blueprint
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.valkey import EmbeddedValkey
 from shared.database import Database
 from shared.redis_client import connect
 from shared.settings import Settings, setting_names
-from shared.tables import DownloadStatus, Model, ModelSource, ModelType
+from shared.tables import Base, DownloadStatus, Model, ModelSource, ModelType
 from tests import contract
 
 pytest_plugins = ["tests.stack"]
@@ -48,10 +51,11 @@ class Servers:
     postgres: EmbeddedPostgres
     valkey: EmbeddedValkey
     _number: Iterator[int]
+    _emptied: list[str] = field(default_factory=list)
 
-    def execute(self, statement: str) -> None:
-        """Run a statement that wants no transaction, such as CREATE DATABASE."""
-        connection = psycopg2.connect(self.postgres.url)
+    def execute(self, statement: str, *, url: str | None = None) -> None:
+        """Run a statement that wants no transaction, such as CREATE DATABASE; `url`: of another database."""
+        connection = psycopg2.connect(url or self.postgres.url)
         connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
         try:
             connection.cursor().execute(statement)
@@ -67,6 +71,29 @@ class Servers:
         name = f"test_{next(self._number)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE template_migrated")
         return self.url_of(name)
+
+    @contextmanager
+    def borrow_database(self) -> Iterator[str]:
+        """The URL of an empty, migrated database, which is emptied again; one still in use is left alone."""
+        url = self._emptied.pop() if self._emptied else self.new_database()
+        yield url
+        if not self._is_in_use(url):
+            tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+            self.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE", url=url)
+            self._emptied.append(url)
+
+    def _is_in_use(self, url: str) -> bool:
+        connection = psycopg2.connect(url)
+        try:
+            cursor = connection.cursor()
+            cursor.execute(
+                "select count(*) from pg_stat_activity where datname = current_database()"
+                " and pid <> pg_backend_pid()"
+            )
+            (others,) = cursor.fetchone() or (1,)
+            return bool(others)
+        finally:
+            connection.close()
 
 
 @pytest.fixture(scope="session")
@@ -93,15 +120,16 @@ def migrate(database_url: str, *command: str) -> None:
 
 
 @pytest.fixture
-def settings(servers: Servers, tmp_path: Path) -> Settings:
-    """Settings on a fresh database and an emptied Redis; the Hub is a port where nobody listens."""
-    return make_settings(
-        DATABASE_URL=servers.new_database(),
-        REDIS_URL=servers.valkey.url.replace("db=0", "db=1"),
-        WEIGHBRIDGE_DATA_DIR=str(tmp_path / "data"),
-        HF_ENDPOINT="http://127.0.0.1:9",
-        WEIGHBRIDGE_LOCAL_PATH_ROOTS=str(tmp_path / "local"),
-    )
+def settings(servers: Servers, tmp_path: Path) -> Iterator[Settings]:
+    """Settings on an empty database and an emptied Redis; the Hub is a port where nobody listens."""
+    with servers.borrow_database() as url:
+        yield make_settings(
+            DATABASE_URL=url,
+            REDIS_URL=servers.valkey.url.replace("db=0", "db=1"),
+            WEIGHBRIDGE_DATA_DIR=str(tmp_path / "data"),
+            HF_ENDPOINT="http://127.0.0.1:9",
+            WEIGHBRIDGE_LOCAL_PATH_ROOTS=str(tmp_path / "local"),
+        )
 
 
 def make_settings(**values: str) -> Settings:
@@ -175,8 +203,21 @@ class Api:
 
 
 @pytest.fixture
-def api(settings: Settings, redis: Any) -> Iterator[Api]:
-    """The API on the test's own stores; no worker runs, so operations stay pending."""
+def api(settings: Settings, redis: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The API on the test's own stores; no worker runs, so operations stay pending.
+
+    It is not documented: that takes half of its making, and tests/contract.py has the document already.
+    """
+    with monkeypatch.context() as undocumented:
+        undocumented.setattr(Blueprint, "register_views_in_doc", lambda *_args, **_kwargs: None)
+        app = create_app(settings)
+    yield Api(app.test_client())
+    app.extensions["weighbridge"].database.dispose()
+
+
+@pytest.fixture
+def documented_api(settings: Settings, redis: Any) -> Iterator[Api]:
+    """The same with its own document."""
     app = create_app(settings)
     yield Api(app.test_client())
     app.extensions["weighbridge"].database.dispose()

@@ -80,8 +80,8 @@ def test_an_app_with_a_route_that_names_no_role_does_not_start(api: Api) -> None
         check_routes(app)
 
 
-def test_the_document_tells_the_role_of_each_route(api: Api) -> None:
-    paths = api.get("/api/openapi.json", token=None).json["paths"]
+def test_the_document_tells_the_role_of_each_route(documented_api: Api) -> None:
+    paths = documented_api.get("/api/openapi.json", token=None).json["paths"]
     assert paths["/api/models"]["get"]["x-role"] == "viewer"
     assert paths["/api/models"]["post"]["x-role"] == "admin"
     assert paths["/api/auth/login"]["post"]["security"] == []

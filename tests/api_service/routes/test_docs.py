@@ -25,8 +25,8 @@ def test_an_asset_outside_the_list_is_not_served(api: Api) -> None:
     assert api.get("/api/docs/..%2f__init__.py", token=None).status_code in (401, 404)
 
 
-def test_the_openapi_document_is_served_without_a_token(api: Api) -> None:
-    served = api.get("/api/openapi.json", token=None).json
+def test_the_openapi_document_is_served_without_a_token(documented_api: Api) -> None:
+    served = documented_api.get("/api/openapi.json", token=None).json
     assert served["openapi"].startswith("3.")
     assert "/api/models/{model_id}/download" in served["paths"]
 
