@@ -51,7 +51,7 @@ def cache(tmp_path: Path) -> Path:
     """Two commits of one repository that share a file, and another repository."""
     _publish(tmp_path, "org/name", ONE, {"a": b"a", "sub/b": b"bb"})
     _publish(tmp_path, "org/name", TWO, {"a": b"a", "c": b"ccc"}, ref="main")
-    _publish(tmp_path, "single", ONE, {"d": b"dddd"}, ref="refs/pr/1")
+    _publish(tmp_path, "single", "5" * 40, {"d": b"dddd"}, ref="refs/pr/1")
     _calm(tmp_path)
     return tmp_path
 
