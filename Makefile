@@ -61,18 +61,21 @@ endif
 # Waiting for pages leaves a core to the rules; what breaks the whole service at random times has the machine alone.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=line)
 APART := tests/browser tests/faults tests/journeys
+# Faults at exact steps, whatever the time.
+STEPWISE := $(addprefix tests/faults/test_,crash_points.py upkeep_crashes.py races.py enqueue.py disk.py)
 
 # A browser on a busy machine may miss a moment: what failed is tried once more, and must pass then.
 test-pages:
 	$(BIN)/python -m pytest tests/browser || \
 		$(BIN)/python -m pytest tests/browser --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest tests/journeys
 
 test-rules: dashboard-test
 	$(BIN)/python -m pytest $(APART:%=--ignore=%)
-	$(BIN)/python -m pytest tests/journeys
+	$(BIN)/python -m pytest $(STEPWISE)
 
 test-faults:
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest tests/faults $(STEPWISE:%=--ignore=%)
 
 dashboard-test: $(DASHBOARD_PACKAGES) ## Run the dashboard's own tests.
 	$(call npm,dashboard,run --silent test)
