@@ -114,12 +114,15 @@ def is_scan_wanted(session: Session, path: str) -> bool:
 
 def is_managed() -> Any:
     """SQL: a model of the register has files of this CachedRepo, or is about to get some."""
-    here = or_(
+    return exists().where(Model.hf_repo == CachedRepo.repo, _has_files()).correlate(CachedRepo)
+
+
+def _has_files() -> Any:
+    return or_(
         Model.downloaded.is_(True),
         Model.damaged_files.is_not(None),
         exists().where(Operation.model_id == Model.id, Operation.status.in_(UNFINISHED)),
     )
-    return exists().where(Model.hf_repo == CachedRepo.repo, here).correlate(CachedRepo)
 
 
 def cached_repos(path: str) -> Select[CachedRepo]:
@@ -128,9 +131,10 @@ def cached_repos(path: str) -> Select[CachedRepo]:
 
 
 def models_of(session: Session, repos: Sequence[str]) -> dict[str, list[Model]]:
-    """The models of each repository that have files, with their manifests, in one query."""
-    here = or_(Model.downloaded.is_(True), Model.damaged_files.is_not(None))
-    wanted = select(Model).where(Model.source == ModelSource.HUGGINGFACE, Model.hf_repo.in_(repos), here)
+    """The models of each repository that have files or are about to, with their manifests, in one query."""
+    wanted = select(Model).where(
+        Model.source == ModelSource.HUGGINGFACE, Model.hf_repo.in_(repos), _has_files()
+    )
     found: dict[str, list[Model]] = {}
     whole = wanted.options(undefer(Model.manifest), undefer(Model.former))
     for model in session.scalars(whole.order_by(Model.id)):

@@ -198,3 +198,13 @@ def test_a_clean_up_stands_in_the_history_and_not_among_the_downloads(api: Api, 
     assert (operation["modelId"], operation["status"]) == (None, OperationStatus.PENDING)
     assert api.get("/api/downloads").json == []
     assert api.get("/api/downloads/queue").json["queued"] == []
+
+
+def test_a_repository_that_is_just_arriving_belongs_to_its_model(api: Api, database: Database) -> None:
+    model = api.post("/api/models", LOCAL | {"hfRepo": "org/coming", "downloadNow": True}).json
+    scanned(database, "org/coming")
+    (found,) = api.get("/api/cache/repos").json
+    assert (found["isManaged"], [one["id"] for one in found["models"]]) == (True, [model["id"]])
+    assert found["managedBytes"] == 0
+    refused = api.delete("/api/cache/repos?repo=org/coming&confirm=true")
+    assert (refused.status_code, refused.json["code"]) == (409, "MODEL_IN_USE")
