@@ -12,18 +12,16 @@ from typing import Any
 from sqlalchemy import BigInteger, Text, column, exists, func, or_, select, true
 from sqlalchemy.orm import Session, undefer
 
-from shared import operations, storage
+from shared import operations, references, storage
 from shared.errors import ConfirmationRequired, PlanChanged
 from shared.manifests import FETCHING, ManifestJson, awaited, oids
 from shared.tables import (
     UNFINISHED,
     CachedRepo,
     Model,
-    ModelReference,
     Operation,
     OperationKind,
     OperationStatus,
-    ReferencePolicy,
     Result,
     Volume,
 )
@@ -195,7 +193,7 @@ class _Look:
     def repos(self) -> Iterator[Item]:
         """Repositories that no model has, or is about to have."""
         for repo in self._repos:
-            if repo.repo not in self._models and repo.repo not in self._coming:
+            if repo.repo not in self._models:
                 yield Item(
                     id=f"repo:{repo.repo}",
                     kind=ItemKind.UNUSED_REPO,
@@ -248,13 +246,8 @@ def _unused_model(model: Model, repo: CachedRepo, others: Sequence[ManifestJson]
 
 def _protected() -> Any:
     """Models that somebody forbids to delete, or that an operation is at."""
-    blocked = exists().where(
-        ModelReference.model_id == Model.id,
-        ModelReference.policy == ReferencePolicy.BLOCK,
-        or_(ModelReference.expires_at.is_(None), ModelReference.expires_at > func.now()),
-    )
     busy = exists().where(Operation.model_id == Model.id, Operation.status.in_(UNFINISHED))
-    return select(Model.id).where(or_(blocked, busy))
+    return select(Model.id).where(or_(references.is_blocked(), busy))
 
 
 def _repos_of_unfinished() -> Any:

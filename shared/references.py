@@ -7,7 +7,7 @@ either the delete sees the reference and ends, or the reference comes too late a
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared import operations
@@ -137,6 +137,13 @@ def _problem(text: str, most: int) -> str | None:
     if any(step in ("", ".", "..") for step in text.split("/")):
         return "Must not have `.`, `..` or nothing between slashes: clients take those out of an address."
     return None
+
+
+def is_blocked() -> ColumnElement[bool]:
+    """SQL: somebody forbids to delete this Model now."""
+    return exists().where(
+        ModelReference.model_id == Model.id, ModelReference.policy == ReferencePolicy.BLOCK, _counts()
+    )
 
 
 def _counts() -> ColumnElement[bool]:

@@ -256,11 +256,6 @@ class Settings(BaseSettings):
         return self.model_copy(update=found)
 
     @property
-    def default_names(self) -> tuple[str, ...]:
-        """Ids or names of the models that are used by default."""
-        return tuple(name for name in (self.default_embedding_model, self.default_llm) if name)
-
-    @property
     def cache_dir(self) -> Path:
         """The volume: HF_HUB_CACHE, else HF_HOME/hub, else <data dir>/hub; absolute."""
         if self.hf_hub_cache:

@@ -12,9 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import attempts, clean_up, events, operations, storage
-from shared.attempts import OperationLost
 from shared.clean_up import ItemKind
-from shared.errors import DownloadFailed, ModelNotFound, OperationConflict, WeighbridgeError
+from shared.errors import ModelNotFound, OperationConflict
 from shared.events import EventType
 from shared.manifests import asked_for, awaited, needed_by_others, needed_of_repo
 from shared.operations import Nudge
@@ -23,9 +22,10 @@ from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, Result
 from shared.task_names import TaskName
 from shared.usage import Defaults
 from worker_service import cache
-from worker_service.attempt import Attempt, AttemptStopped, Stop, tidy
+from worker_service.attempt import Attempt, AttemptStopped
 from worker_service.context import Context
 from worker_service.holding import holding
+from worker_service.runs import Ending, run
 from worker_service.transfer import purge_partials
 
 log = structlog.get_logger(__name__)
@@ -35,23 +35,8 @@ _ANY_TIME = timedelta(days=36_500)
 
 
 def run_clean_up(context: Context, operation_id: uuid.UUID) -> None:
-    """Take the clean-up, if it still waits, and see it to an end."""
-    with context.database.session() as session:
-        operation = attempts.begin(
-            session, operation_id, worker=context.worker, lease_seconds=context.settings.lease_seconds
-        )
-        items = list((operation.plan or {}).get("items", ())) if operation else []
-    if operation is None:
-        return
-    with structlog.contextvars.bound_contextvars(
-        request_id=operation.request_id, operation=str(operation.id)
-    ):
-        try:
-            _attempt(context, operation, items)
-        except OperationLost:
-            log.warning("clean-up lost to another attempt", attempt=operation.attempt)
-            return
-        tidy(context, operation)
+    """Take the clean-up, if it still waits, and see it to an end of this attempt."""
+    run(context, operation_id, _clean_up)
 
 
 def evict(context: Context) -> Nudge | None:
@@ -96,62 +81,26 @@ class _Work:
         )
 
 
-def _attempt(context: Context, operation: Operation, items: list[Mapping[str, Any]]) -> None:
-    work = _Work(items)
-    with Attempt(context, operation) as attempt:
-        attempt.watch(work.snapshot, lambda: None)
-        try:
-            for item in items:
-                if attempt.stopping.is_set():
-                    raise AttemptStopped()
-                attempt.still_mine()
-                work.freed += _carry_out(context, operation, item)
-                work.done += 1
-        except AttemptStopped:
-            _stopped(context, attempt)
-            return
-        except OperationLost:
-            raise
-        except WeighbridgeError as error:
-            _failed(context, attempt, error)
-            return
-        except Exception as error:
-            log.exception("clean-up broke")
-            detail = f"An unexpected {type(error).__name__} ended the clean-up."
-            _failed(context, attempt, DownloadFailed(detail, remedy="Read the plan again and ask once more."))
-            return
-    with context.database.session() as session:
-        attempts.complete(
-            session,
-            operation.id,
-            operation.attempt,
-            progress=work.snapshot(),
-            result=Result.REMOVED if work.freed else Result.NOT_INSTALLED,
-            bytes_freed=work.freed,
-        )
-    log.info("clean-up finished", items=len(items), bytes=work.freed)
-
-
-def _stopped(context: Context, attempt: Attempt) -> None:
+def _clean_up(context: Context, attempt: Attempt) -> Ending:
     operation = attempt.operation
-    if attempt.stop is Stop.LOST:
-        raise OperationLost(str(operation.id))
     with context.database.session() as session:
-        end = attempts.stop_canceled if attempt.stop is Stop.CANCELED else attempts.give_back
-        end(session, operation.id, operation.attempt, progress=attempt.current())
+        plan = operations.get(session, operation.id).plan
+    work = _Work(list((plan or {}).get("items", ())))
+    attempt.watch(work.snapshot, lambda: None)
+    for item in work.items:
+        if attempt.stopping.is_set():
+            raise AttemptStopped()
+        attempt.still_mine()
+        work.freed += _carry_out(context, operation, item)
+        work.done += 1
 
-
-def _failed(context: Context, attempt: Attempt, error: WeighbridgeError) -> None:
-    with context.database.session() as session:
-        attempts.fail(
-            session,
-            attempt.operation.id,
-            attempt.operation.attempt,
-            error=error,
-            progress=attempt.current(),
-            max_attempts=context.settings.max_attempts,
+    def write(session: Session, seen: Progress) -> None:
+        result = Result.REMOVED if work.freed else Result.NOT_INSTALLED
+        attempts.complete(
+            session, operation.id, operation.attempt, progress=seen, result=result, bytes_freed=work.freed
         )
-    log.warning("clean-up failed", code=error.code, detail=error.detail)
+
+    return Ending(write)
 
 
 # The repository's name -> the session that holds it, and the beat that asks whether this attempt still may.

@@ -26,7 +26,7 @@ from worker_service.attempt import Attempt
 from worker_service.checksums import Check
 from worker_service.context import Context
 from worker_service.holding import holding
-from worker_service.runs import Ending, run
+from worker_service.runs import Ending, model_of, run
 from worker_service.transfer import Transfer, has_blob, snapshot_path
 
 # Looks at blobs that others replace all the time, before an attempt gives up.
@@ -40,7 +40,8 @@ def run_download(context: Context, operation_id: uuid.UUID) -> None:
     run(context, operation_id, _download)
 
 
-def _download(context: Context, attempt: Attempt, model: Model) -> Ending:
+def _download(context: Context, attempt: Attempt) -> Ending:
+    model = model_of(context, attempt)
     token = context.token(model)
     manifest = manifest_of(context, attempt, lambda: _choose(context, attempt, model, token), model)
     fetch(context, attempt, manifest, token, damaged=model.damaged_files)

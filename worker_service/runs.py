@@ -1,6 +1,6 @@
-"""One attempt of what works on a model's files, from its begin to its end; and each way to end early.
+"""One attempt of what works on the volume, from its begin to its end; and each way to end early.
 
-What exactly is done stands in downloads.py, updates.py and verifies.py.
+What exactly is done stands in downloads.py, updates.py, verifies.py and clean_ups.py.
 """
 
 import uuid
@@ -36,7 +36,7 @@ class Ending:
 
 
 # Raises AttemptStopped or TransferStopped when it was told to stop, OperationLost, or an error of the domain.
-Work = Callable[[Context, Attempt, Model], Ending]
+Work = Callable[[Context, Attempt], Ending]
 
 
 def run(context: Context, operation_id: uuid.UUID, work: Work) -> None:
@@ -45,35 +45,41 @@ def run(context: Context, operation_id: uuid.UUID, work: Work) -> None:
         operation = attempts.begin(
             session, operation_id, worker=context.worker, lease_seconds=context.settings.lease_seconds
         )
-        model = session.get(Model, operation.model_id) if operation else None
     if operation is None:
         log.debug("nothing to do", operation=str(operation_id))
         return
     with structlog.contextvars.bound_contextvars(
         request_id=operation.request_id, operation=str(operation.id), model=operation.model_id
     ):
-        _run(context, operation, model, work)
+        _run(context, operation, work)
 
 
-def _run(context: Context, operation: Operation, model: Model | None, work: Work) -> None:
+def model_of(context: Context, attempt: Attempt) -> Model:
+    """The model that an attempt works on. Raises ModelNotFound."""
+    with context.database.session() as session:
+        model = session.get(Model, attempt.operation.model_id)
+    if model is None:
+        raise ModelNotFound()
+    return model
+
+
+def _run(context: Context, operation: Operation, work: Work) -> None:
     log.info(f"{operation.kind} started", attempt=operation.attempt)
     events.note_operations(context.redis, [operation])
     attempt = Attempt(context, operation)
     try:
-        _attempt(context, attempt, model, work)
+        _attempt(context, attempt, work)
     except OperationLost:
         log.warning(f"{operation.kind} lost to another attempt", attempt=operation.attempt)
         return
     tidy(context, operation)
 
 
-def _attempt(context: Context, attempt: Attempt, model: Model | None, work: Work) -> None:
+def _attempt(context: Context, attempt: Attempt, work: Work) -> None:
     kind = attempt.operation.kind
     with attempt:
         try:
-            if model is None:
-                raise ModelNotFound()
-            ending = work(context, attempt, model)
+            ending = work(context, attempt)
         except (AttemptStopped, TransferStopped):
             _stopped(context, attempt)
         except OperationLost:

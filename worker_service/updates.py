@@ -20,7 +20,7 @@ from worker_service.attempt import Attempt
 from worker_service.context import Context
 from worker_service.downloads import choose, facts_of, fetch, manifest_of
 from worker_service.holding import holding
-from worker_service.runs import Ending, run
+from worker_service.runs import Ending, model_of, run
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,8 @@ class _UpToDate(Exception):
     """The model stands for the commit that was asked for."""
 
 
-def _update(context: Context, attempt: Attempt, model: Model) -> Ending:
+def _update(context: Context, attempt: Attempt) -> Ending:
+    model = model_of(context, attempt)
     token, operation = context.token(model), attempt.operation
     with context.database.session() as session:
         plan, former = operations.get(session, operation.id).plan, session.get_one(Model, model.id).former

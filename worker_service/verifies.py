@@ -14,7 +14,7 @@ from shared.tables import Model
 from worker_service.attempt import Attempt
 from worker_service.checksums import Check
 from worker_service.context import Context
-from worker_service.runs import Ending, run
+from worker_service.runs import Ending, model_of, run
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,8 @@ def run_verify(context: Context, operation_id: uuid.UUID) -> None:
     run(context, operation_id, _verify)
 
 
-def _verify(context: Context, attempt: Attempt, model: Model) -> Ending:
+def _verify(context: Context, attempt: Attempt) -> Ending:
+    model = model_of(context, attempt)
     check = Check(context.settings.cache_dir, _manifest(context, model))
     operation = attempt.operation
     totals = {"bytes_total": check.bytes_total, "files_total": check.files_total}

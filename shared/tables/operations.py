@@ -45,8 +45,8 @@ class Operation(Base):
     files_total: Mapped[int] = mapped_column(default=0, server_default="0")
     # What it is to do beyond its model and kind. Of a clean-up: {"items": [...]} of its plan; of an update:
     # {"commit": …} where that is not the newest of the model's revision. Of a download that takes over what
-    # the cache holds: {"adopt": commit}. Of a delete, from the moment on at
-    # which nobody can stop it any more: what it found on the volume, {"was_there", "bytes"}.
+    # the cache holds: {"adopt": commit}. Of a delete, from the moment on at which nobody can stop it: what it
+    # found on the volume, {"was_there", "bytes"}.
     plan: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     result: Mapped[Result | None] = mapped_column(words(Result))
     bytes_freed: Mapped[int | None] = mapped_column(BigInteger)
