@@ -1,7 +1,6 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from shared import attempts, operations
 from shared.attempts import OperationLost
 from shared.database import Database
 from shared.progress import Progress
-from shared.settings import Settings
 from shared.tables import Model, Operation
 from tests.conftest import local_model
 from worker_service.admission import admission
@@ -19,14 +17,6 @@ from worker_service.transfer.partial import Partial, partials_folder
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 MIB = 1 << 20
-
-
-@pytest.fixture
-def context(settings: Settings) -> Iterator[Context]:
-    found = Context.make(settings)
-    yield found
-    found.database.dispose()
-    found.redis.close()
 
 
 def _running(database: Database, *, repo: str, blobs: dict[str, int]) -> Operation:

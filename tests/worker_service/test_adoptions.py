@@ -12,7 +12,6 @@ import pytest
 
 from shared import adoption, operations
 from shared.registry import Limits
-from shared.settings import Settings
 from shared.tables import DownloadStatus, Model, OperationStatus
 from tests.hub_server import HubServer
 from tests.worker_service.test_clean_ups import _look
@@ -29,16 +28,11 @@ def hub() -> Iterator[HubServer]:
         yield found
 
 
-@pytest.fixture
-def context(settings: Settings, hub: HubServer) -> Iterator[Context]:
-    """A worker whose cache the standard client has filled, and a Hub that is away by now."""
-    found = Context.make(settings)
-    found.redis.flushdb()
-    _as_another_client(hub, found.settings.cache_dir)
-    _look(found)
-    yield found
-    found.database.dispose()
-    found.redis.close()
+@pytest.fixture(autouse=True)
+def _filled_by_another_client(context: Context, hub: HubServer) -> None:
+    """By now the Hub is away."""
+    _as_another_client(hub, context.settings.cache_dir)
+    _look(context)
 
 
 def _as_another_client(hub: HubServer, cache_dir: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import time
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,15 +34,6 @@ from worker_service.volume import note_volume, scan_volume
 
 ONE, TWO = "1" * 40, "2" * 40
 LONG_AGO = time.time() - 90 * 86_400
-
-
-@pytest.fixture
-def context(settings: Settings) -> Iterator[Context]:
-    found = Context.make(settings)
-    found.redis.flushdb()
-    yield found
-    found.database.dispose()
-    found.redis.close()
 
 
 def _oid(name: str) -> str:

@@ -14,7 +14,7 @@ from shared.registry import Limits
 from shared.settings import Settings
 from shared.tables import Model, Operation, OperationKind
 from tests.hub_server import Fault, HubServer
-from tests.worker_service.bench import REPO, Bench, bench
+from tests.worker_service.workbench import REPO, Workbench, workbench
 from worker_service import cache, downloads
 from worker_service.checksums import Check
 from worker_service.sweeper import mark_missing
@@ -35,21 +35,21 @@ def hub() -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def shop(settings: Settings, redis: Any, hub: HubServer) -> Iterator[Bench]:
-    with bench(settings, hub) as found:
+def shop(settings: Settings, redis: Any, hub: HubServer) -> Iterator[Workbench]:
+    with workbench(settings, hub) as found:
         yield found
 
 
-def _served(shop: Bench) -> dict[str, int]:
+def _served(shop: Workbench) -> dict[str, int]:
     return {path: shop.hub.bytes_served(path) for path in FILES}
 
 
-def _fetched(shop: Bench, before: dict[str, int]) -> dict[str, int]:
+def _fetched(shop: Workbench, before: dict[str, int]) -> dict[str, int]:
     """Bytes that the Hub has sent since, of each file that it sent any of."""
     return {path: count - before[path] for path, count in _served(shop).items() if count > before[path]}
 
 
-def test_a_repair_fetches_what_is_wrong_or_missing_and_nothing_else(shop: Bench) -> None:
+def test_a_repair_fetches_what_is_wrong_or_missing_and_nothing_else(shop: Workbench) -> None:
     model_id = shop.here()
     commit = shop.model(model_id).commit_hash
     shop.flip(model_id, "model.safetensors")
@@ -69,7 +69,7 @@ def test_a_repair_fetches_what_is_wrong_or_missing_and_nothing_else(shop: Bench)
     assert shop.verify(model_id).result == "intact"
 
 
-def test_names_that_are_missing_are_linked_again_and_nothing_is_fetched(shop: Bench) -> None:
+def test_names_that_are_missing_are_linked_again_and_nothing_is_fetched(shop: Workbench) -> None:
     model_id = shop.here()
     shop.name(model_id, "model.safetensors").unlink()
     shop.name(model_id, "config.json").unlink()
@@ -82,7 +82,7 @@ def test_names_that_are_missing_are_linked_again_and_nothing_is_fetched(shop: Be
     assert shop.is_whole(model_id, FILES)
 
 
-def test_a_planted_link_is_replaced_and_what_it_led_to_stays(shop: Bench, tmp_path: Path) -> None:
+def test_a_planted_link_is_replaced_and_what_it_led_to_stays(shop: Workbench, tmp_path: Path) -> None:
     model_id, mine = shop.here(), tmp_path / "mine"
     mine.write_bytes(b"m" * 50_000)
     for path in (shop.name(model_id, "model.safetensors"), shop.blob(model_id, "other.safetensors")):
@@ -95,7 +95,7 @@ def test_a_planted_link_is_replaced_and_what_it_led_to_stays(shop: Bench, tmp_pa
     assert shop.verify(model_id).result == "intact"
 
 
-def test_the_bar_of_a_repair_begins_with_what_is_right(shop: Bench) -> None:
+def test_the_bar_of_a_repair_begins_with_what_is_right(shop: Workbench) -> None:
     model_id = shop.here()
     shop.flip(model_id, "model.safetensors")
     shop.verify(model_id)
@@ -103,7 +103,7 @@ def test_the_bar_of_a_repair_begins_with_what_is_right(shop: Bench) -> None:
     assert (asked.bytes_done, asked.bytes_total, asked.files_total) == (50_002, BYTES, 3)
 
 
-def test_what_one_repair_has_mended_another_does_not_fetch_again(shop: Bench) -> None:
+def test_what_one_repair_has_mended_another_does_not_fetch_again(shop: Workbench) -> None:
     whole, shares = shop.here(), shop.here("shares", model_file="model.safetensors")
     shop.flip(whole, "model.safetensors")
     shop.verify(whole)
@@ -115,7 +115,7 @@ def test_what_one_repair_has_mended_another_does_not_fetch_again(shop: Bench) ->
     assert shop.blob(shares, "model.safetensors").lstat().st_ino == blob
 
 
-def test_a_repair_that_failed_goes_on_as_a_repair(shop: Bench) -> None:
+def test_a_repair_that_failed_goes_on_as_a_repair(shop: Workbench) -> None:
     model_id = shop.here()
     commit = shop.model(model_id).commit_hash
     shop.flip(model_id, "model.safetensors")
@@ -131,7 +131,7 @@ def test_a_repair_that_failed_goes_on_as_a_repair(shop: Bench) -> None:
     assert shop.is_whole(model_id, FILES)
 
 
-def test_a_repair_of_more_files_than_the_model_names_looks_at_all(shop: Bench) -> None:
+def test_a_repair_of_more_files_than_the_model_names_looks_at_all(shop: Workbench) -> None:
     files = {f"{n}.txt": b"x%d" % n for n in range(MOST_DAMAGED + 3)}
     shop.hub.add_repo(REPO, files)
     model_id = shop.here()
@@ -142,7 +142,7 @@ def test_a_repair_of_more_files_than_the_model_names_looks_at_all(shop: Bench) -
     assert shop.is_whole(model_id, files)
 
 
-def test_a_frozen_worker_that_wakes_drops_nothing(shop: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_worker_that_wakes_drops_nothing(shop: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     model_id = shop.here()
     shop.flip(model_id, "model.safetensors")
     shop.verify(model_id)
@@ -162,7 +162,7 @@ def test_a_frozen_worker_that_wakes_drops_nothing(shop: Bench, monkeypatch: pyte
     assert (shop.operation(asked).status, shop.operation(asked).attempt) == ("running", 7)
 
 
-def test_a_blob_that_was_replaced_since_it_was_looked_at_stays(shop: Bench) -> None:
+def test_a_blob_that_was_replaced_since_it_was_looked_at_stays(shop: Workbench) -> None:
     model_id = shop.here()
     shop.flip(model_id, "model.safetensors")
     blob = shop.blob(model_id, "model.safetensors")
@@ -177,7 +177,7 @@ def test_a_blob_that_was_replaced_since_it_was_looked_at_stays(shop: Bench) -> N
 
 
 def test_what_somebody_changes_between_look_and_removal_is_looked_at_again(
-    shop: Bench, monkeypatch: pytest.MonkeyPatch
+    shop: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else bytes that are wrong stay, and count as right."""
     model_id = shop.here()
@@ -199,7 +199,7 @@ def test_what_somebody_changes_between_look_and_removal_is_looked_at_again(
     assert shop.is_whole(model_id, FILES)
 
 
-def test_blobs_that_another_client_left_are_held_against_their_checksums_first(shop: Bench) -> None:
+def test_blobs_that_another_client_left_are_held_against_their_checksums_first(shop: Workbench) -> None:
     """What a download finds here and nobody vouches for is read before the model counts as verified."""
     first = shop.here()
     shop.flip(first, "model.safetensors")
@@ -213,10 +213,10 @@ def test_blobs_that_another_client_left_are_held_against_their_checksums_first(s
 
 
 def test_a_repair_needs_no_network_unless_something_is_to_be_fetched(
-    settings: Settings, redis: Any, hub: HubServer, shop: Bench
+    settings: Settings, redis: Any, hub: HubServer, shop: Workbench
 ) -> None:
     model_id = shop.here()
-    with bench(settings, hub, hf_hub_offline=True) as offline:
+    with workbench(settings, hub, hf_hub_offline=True) as offline:
         shop.name(model_id, "model.safetensors").unlink()
         offline.verify(model_id)
         assert offline.download(model_id).status == "completed"
@@ -229,7 +229,7 @@ def test_a_repair_needs_no_network_unless_something_is_to_be_fetched(
         assert len(hub.requests) == before
 
 
-def test_files_that_have_vanished_come_again_at_the_same_commit(shop: Bench) -> None:
+def test_files_that_have_vanished_come_again_at_the_same_commit(shop: Workbench) -> None:
     model_id = shop.here()
     commit = shop.model(model_id).commit_hash
     for path in FILES:
@@ -244,7 +244,7 @@ def test_files_that_have_vanished_come_again_at_the_same_commit(shop: Bench) -> 
     assert shop.is_whole(model_id, FILES)
 
 
-def test_a_damaged_model_that_is_to_be_another_one_is_no_longer_repaired(shop: Bench) -> None:
+def test_a_damaged_model_that_is_to_be_another_one_is_no_longer_repaired(shop: Workbench) -> None:
     model_id = shop.here()
     shop.flip(model_id, "model.safetensors")
     shop.verify(model_id)
@@ -259,19 +259,21 @@ def test_a_damaged_model_that_is_to_be_another_one_is_no_longer_repaired(shop: B
 
 
 def test_a_repair_takes_safe_formats_only_where_that_is_wanted(
-    settings: Settings, redis: Any, hub: HubServer, shop: Bench
+    settings: Settings, redis: Any, hub: HubServer, shop: Workbench
 ) -> None:
     hub.add_repo(REPO, {"model.bin": b"p" * 1000})
     model_id = shop.here()
     shop.flip(model_id, "model.bin")
     shop.verify(model_id)
-    with bench(settings, hub, safetensors_only=True) as strict:
+    with workbench(settings, hub, safetensors_only=True) as strict:
         refused = strict.download(model_id)
     assert refused.error is not None
     assert refused.error["code"] == "UNSAFE_FORMAT"
 
 
-def test_a_look_at_what_is_here_forgives_no_failures(shop: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_at_what_is_here_forgives_no_failures(
+    shop: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else a file that kills its worker would do so for ever: each attempt would look again first."""
     model_id = shop.here()
     shop.flip(model_id, "model.safetensors")
@@ -296,7 +298,7 @@ def test_a_look_at_what_is_here_forgives_no_failures(shop: Bench, monkeypatch: p
     assert told[0] == 50_002, "never less than what is in the row"
 
 
-def test_a_canceled_repair_leaves_the_model_damaged(shop: Bench) -> None:
+def test_a_canceled_repair_leaves_the_model_damaged(shop: Workbench) -> None:
     model_id = shop.here()
     shop.flip(model_id, "model.safetensors")
     shop.verify(model_id)

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,20 +6,10 @@ from celery import Celery
 from sqlalchemy import func, insert, select, update
 
 from shared import attempts, claims, events, operations, presence, progress
-from shared.settings import Settings
 from shared.tables import DownloadStatus, IdempotencyKey, Model, Operation, Volume
 from tests.conftest import local_model
 from worker_service.context import Context
 from worker_service.sweeper import Sweeper, forget_outworn, mark_missing
-
-
-@pytest.fixture
-def context(settings: Settings) -> Iterator[Context]:
-    found = Context.make(settings)
-    found.redis.flushdb()
-    yield found
-    found.database.dispose()
-    found.redis.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from shared.errors import ModelNotDownloaded, OperationConflict, ValidationError
 from shared.settings import Settings
 from shared.tables import Operation, OperationKind
 from tests.hub_server import Fault, HubServer
-from tests.worker_service.bench import REPO, Bench, bench
+from tests.worker_service.workbench import REPO, Workbench, workbench
 from worker_service import updates
 from worker_service.cancels import carry_out_cancel
 from worker_service.transfer import Transfer
@@ -35,16 +35,16 @@ def hub() -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def shop(settings: Settings, redis: Any, hub: HubServer) -> Iterator[Bench]:
-    with bench(settings, hub) as found:
+def shop(settings: Settings, redis: Any, hub: HubServer) -> Iterator[Workbench]:
+    with workbench(settings, hub) as found:
         yield found
 
 
-def _snapshots(shop: Bench) -> set[str]:
+def _snapshots(shop: Workbench) -> set[str]:
     return {path.name for path in (repo_folder(shop.cache, REPO) / "snapshots").iterdir()}
 
 
-def _state(shop: Bench, model_id: int) -> dict[str, Any]:
+def _state(shop: Workbench, model_id: int) -> dict[str, Any]:
     """All that an update may not touch before it is done."""
     model = shop.model(model_id)
     names = ("commit_hash", "local_path", "file_size_bytes", "checksum", "manifest", "former", "error")
@@ -52,7 +52,7 @@ def _state(shop: Bench, model_id: int) -> dict[str, Any]:
     return {name: getattr(model, name) for name in (*names, *more)}
 
 
-def test_a_revision_that_has_moved_is_fetched_and_the_model_stands_for_it(shop: Bench) -> None:
+def test_a_revision_that_has_moved_is_fetched_and_the_model_stands_for_it(shop: Workbench) -> None:
     model_id = shop.here()
     before, served = shop.model(model_id), shop.hub.bytes_served()
     commit = shop.hub.add_repo(REPO, NEW)
@@ -79,7 +79,7 @@ def test_a_revision_that_has_moved_is_fetched_and_the_model_stands_for_it(shop: 
     assert shop.verify(model_id).result == "intact"
 
 
-def test_what_was_replaced_stays_until_the_next_update(shop: Bench) -> None:
+def test_what_was_replaced_stays_until_the_next_update(shop: Workbench) -> None:
     model_id = shop.here()
     commits = [shop.model(model_id).commit_hash]
     for number in range(3):
@@ -92,7 +92,7 @@ def test_what_was_replaced_stays_until_the_next_update(shop: Bench) -> None:
         assert blobs == manifests.oids(manifest for manifest in kept if manifest)
 
 
-def test_an_older_commit_that_another_model_stands_for_stays(shop: Bench) -> None:
+def test_an_older_commit_that_another_model_stands_for_stays(shop: Workbench) -> None:
     model_id, other = shop.here(), shop.here("other", model_file="model.safetensors")
     for number in range(2):
         shop.hub.add_repo(REPO, NEW | {"model.safetensors": b"%d" % number * 70_000})
@@ -102,7 +102,7 @@ def test_an_older_commit_that_another_model_stands_for_stays(shop: Bench) -> Non
     assert not shop.name(other, "config.json").exists(), "what only the older commit needed is gone"
 
 
-def test_a_revision_that_has_not_moved_is_up_to_date_and_nothing_is_touched(shop: Bench) -> None:
+def test_a_revision_that_has_not_moved_is_up_to_date_and_nothing_is_touched(shop: Workbench) -> None:
     model_id = shop.here()
     before = _state(shop, model_id)
     done = shop.update(model_id)
@@ -112,7 +112,7 @@ def test_a_revision_that_has_not_moved_is_up_to_date_and_nothing_is_touched(shop
 
 
 def test_the_way_back_fetches_nothing_and_does_not_ask_the_hub(
-    settings: Settings, redis: Any, hub: HubServer, shop: Bench
+    settings: Settings, redis: Any, hub: HubServer, shop: Workbench
 ) -> None:
     model_id = shop.here()
     first = shop.model(model_id).commit_hash
@@ -120,7 +120,7 @@ def test_the_way_back_fetches_nothing_and_does_not_ask_the_hub(
     shop.update(model_id)
     asked = len(hub.requests)
     for here, there, files in ((first, second, OLD), (second, first, NEW)):
-        with bench(settings, hub, hf_hub_offline=True) as offline:
+        with workbench(settings, hub, hf_hub_offline=True) as offline:
             assert offline.update(model_id, commit=here).result == "updated"
         model = shop.model(model_id)
         assert model.former is not None
@@ -131,7 +131,7 @@ def test_the_way_back_fetches_nothing_and_does_not_ask_the_hub(
     assert len(hub.requests) == asked
 
 
-def test_the_way_back_fetches_what_is_not_there_any_more_and_looks_at_the_rest(shop: Bench) -> None:
+def test_the_way_back_fetches_what_is_not_there_any_more_and_looks_at_the_rest(shop: Workbench) -> None:
     model_id = shop.here()
     first = shop.model(model_id).commit_hash
     gone, wrong = shop.blob(model_id, "gone.txt"), shop.blob(model_id, "model.safetensors")
@@ -146,7 +146,7 @@ def test_the_way_back_fetches_what_is_not_there_any_more_and_looks_at_the_rest(s
     assert shop.is_whole(model_id, OLD)
 
 
-def test_a_commit_that_was_looked_at_is_what_comes_though_the_branch_moves_on(shop: Bench) -> None:
+def test_a_commit_that_was_looked_at_is_what_comes_though_the_branch_moves_on(shop: Workbench) -> None:
     model_id = shop.here()
     shown = shop.hub.add_repo(REPO, NEW)
     shop.hub.add_repo(REPO, NEW | {"later.txt": b"later"})
@@ -155,7 +155,7 @@ def test_a_commit_that_was_looked_at_is_what_comes_though_the_branch_moves_on(sh
     assert shop.ref() == shown
 
 
-def test_one_file_of_a_repository_is_updated_alone(shop: Bench) -> None:
+def test_one_file_of_a_repository_is_updated_alone(shop: Workbench) -> None:
     model_id = shop.here(model_file="model.safetensors")
     shop.hub.add_repo(REPO, NEW)
     shop.update(model_id)
@@ -165,7 +165,7 @@ def test_one_file_of_a_repository_is_updated_alone(shop: Bench) -> None:
     assert shop.hub.bytes_served("added.json") == 0
 
 
-def test_those_who_watch_see_an_update_as_a_download_and_then_the_model(shop: Bench) -> None:
+def test_those_who_watch_see_an_update_as_a_download_and_then_the_model(shop: Workbench) -> None:
     model_id = shop.here()
     shop.hub.add_repo(REPO, NEW)
     since = events.last_id(shop.context.redis)
@@ -178,7 +178,7 @@ def test_those_who_watch_see_an_update_as_a_download_and_then_the_model(shop: Be
 # What ends an update early leaves the model as it was
 
 
-def _faults(shop: Bench) -> dict[str, Any]:
+def _faults(shop: Workbench) -> dict[str, Any]:
     return {
         "removed upstream": lambda: shop.hub.add_repo(REPO, {"other.txt": b"x"}),
         "refused": lambda: shop.hub.fault(Fault("status", "model.safetensors", status=403, times=None)),
@@ -194,7 +194,7 @@ def _faults(shop: Bench) -> dict[str, Any]:
         ("wrong bytes", "CHECKSUM_MISMATCH"),
     ],
 )
-def test_an_update_that_fails_leaves_the_model_as_it_was(shop: Bench, fault: str, code: str) -> None:
+def test_an_update_that_fails_leaves_the_model_as_it_was(shop: Workbench, fault: str, code: str) -> None:
     model_id = shop.here(model_file="model.safetensors")
     before, ref = _state(shop, model_id), shop.ref()
     shop.hub.add_repo(REPO, NEW)
@@ -212,7 +212,7 @@ def test_where_only_safe_formats_are_wanted_a_commit_with_others_is_refused(
     settings: Settings, redis: Any, hub: HubServer
 ) -> None:
     hub.add_repo(REPO, {"model.safetensors": b"s" * 1000})
-    with bench(settings, hub, safetensors_only=True) as strict:
+    with workbench(settings, hub, safetensors_only=True) as strict:
         model_id = strict.here()
         before, served = _state(strict, model_id), hub.bytes_served()
         hub.add_repo(REPO, {"model.safetensors": b"s" * 1000, "model.bin": b"p" * 1000})
@@ -223,7 +223,7 @@ def test_where_only_safe_formats_are_wanted_a_commit_with_others_is_refused(
 
 
 def test_an_update_that_is_canceled_leaves_the_model_as_it_was_and_a_purge_only_its_files(
-    shop: Bench, monkeypatch: pytest.MonkeyPatch
+    shop: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_id = shop.here()
     before = _state(shop, model_id)
@@ -251,7 +251,9 @@ def test_an_update_that_is_canceled_leaves_the_model_as_it_was_and_a_purge_only_
     assert shop.is_whole(model_id, OLD)
 
 
-def test_a_frozen_worker_that_wakes_switches_nothing(shop: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_worker_that_wakes_switches_nothing(
+    shop: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model_id = shop.here()
     before = _state(shop, model_id)
     shop.hub.add_repo(REPO, NEW)
@@ -271,7 +273,7 @@ def test_a_frozen_worker_that_wakes_switches_nothing(shop: Bench, monkeypatch: p
 
 @pytest.mark.parametrize("step", ["after the manifest", "after the files", "before the end is committed"])
 def test_an_update_whose_worker_died_is_finished_by_the_next(
-    shop: Bench, monkeypatch: pytest.MonkeyPatch, step: str
+    shop: Workbench, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """The branch moves on meanwhile: what was frozen is what comes."""
     model_id = shop.here()
@@ -310,7 +312,7 @@ def test_an_update_whose_worker_died_is_finished_by_the_next(
 
 
 def test_an_update_whose_older_files_can_not_be_removed_is_done_all_the_same(
-    shop: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shop: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     model_id = shop.here()
     shop.hub.add_repo(REPO, NEW)
@@ -332,7 +334,7 @@ def test_an_update_whose_older_files_can_not_be_removed_is_done_all_the_same(
 # Asking
 
 
-def test_an_update_wants_files_that_are_here_and_right(shop: Bench) -> None:
+def test_an_update_wants_files_that_are_here_and_right(shop: Workbench) -> None:
     model_id = shop.add()
     with pytest.raises(ModelNotDownloaded):
         shop.ask(OperationKind.UPDATE, model_id)
@@ -343,7 +345,7 @@ def test_an_update_wants_files_that_are_here_and_right(shop: Bench) -> None:
         shop.ask(OperationKind.UPDATE, model_id)
 
 
-def test_the_same_update_is_one_and_another_one_waits(shop: Bench) -> None:
+def test_the_same_update_is_one_and_another_one_waits(shop: Workbench) -> None:
     model_id = shop.here()
     asked = shop.ask(OperationKind.UPDATE, model_id)
     assert shop.ask(OperationKind.UPDATE, model_id) == asked
@@ -353,7 +355,7 @@ def test_the_same_update_is_one_and_another_one_waits(shop: Bench) -> None:
         shop.ask(OperationKind.VERIFY, model_id)
 
 
-def test_a_model_of_one_commit_stays_at_it(shop: Bench) -> None:
+def test_a_model_of_one_commit_stays_at_it(shop: Workbench) -> None:
     commit = shop.hub.add_repo(REPO, NEW)
     model_id = shop.here(revision=commit)
     assert shop.update(model_id).result == "up_to_date"
@@ -362,7 +364,7 @@ def test_a_model_of_one_commit_stays_at_it(shop: Bench) -> None:
         shop.ask(OperationKind.UPDATE, model_id, commit="a" * 40)
 
 
-def test_a_pending_update_is_canceled_at_once(shop: Bench) -> None:
+def test_a_pending_update_is_canceled_at_once(shop: Workbench) -> None:
     model_id = shop.here()
     asked = shop.ask(OperationKind.UPDATE, model_id)
     with shop.context.database.session() as session:
@@ -371,7 +373,7 @@ def test_a_pending_update_is_canceled_at_once(shop: Bench) -> None:
     assert shop.model(model_id).download_status == "Downloaded"
 
 
-def test_a_model_is_none_the_wiser_of_an_update_that_was_never_taken_up(shop: Bench) -> None:
+def test_a_model_is_none_the_wiser_of_an_update_that_was_never_taken_up(shop: Workbench) -> None:
     model_id = shop.here()
     before = _state(shop, model_id)
     shop.ask(OperationKind.UPDATE, model_id)

@@ -18,7 +18,7 @@ from shared.settings import Settings
 from shared.tables import Model, ModelSource, Operation, OperationKind
 from shared.task_names import QueueName
 from tests.hub_server import HubServer
-from tests.worker_service.bench import REPO, Bench, bench
+from tests.worker_service.workbench import REPO, Workbench, workbench
 from worker_service import checksums, lifeline
 from worker_service.checksums import Check
 from worker_service.transfer import TransferStopped
@@ -41,16 +41,16 @@ def hub() -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def shop(settings: Settings, redis: Any, hub: HubServer) -> Iterator[Bench]:
-    with bench(settings, hub) as found:
+def shop(settings: Settings, redis: Any, hub: HubServer) -> Iterator[Workbench]:
+    with workbench(settings, hub) as found:
         yield found
 
 
-def _damage(shop: Bench, model_id: int) -> dict[str, str]:
+def _damage(shop: Workbench, model_id: int) -> dict[str, str]:
     return {file["path"]: file["problem"] for file in shop.model(model_id).damaged_files or []}
 
 
-def test_files_that_are_right_are_found_intact(shop: Bench) -> None:
+def test_files_that_are_right_are_found_intact(shop: Workbench) -> None:
     model_id = shop.here()
     before = shop.model(model_id).verified_at
     served = shop.hub.bytes_served()
@@ -65,7 +65,7 @@ def test_files_that_are_right_are_found_intact(shop: Bench) -> None:
     assert shop.hub.bytes_served() == served, "nothing is fetched"
 
 
-def test_two_names_of_one_blob_are_hashed_once(shop: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_names_of_one_blob_are_hashed_once(shop: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     model_id, hashed = shop.here(), []
     real = checksums.hasher
     monkeypatch.setattr(checksums, "hasher", lambda oid, size: hashed.append(oid) or real(oid, size=size))
@@ -75,7 +75,7 @@ def test_two_names_of_one_blob_are_hashed_once(shop: Bench, monkeypatch: pytest.
 
 @pytest.mark.parametrize("path", ["config.json", "other.safetensors"])
 @pytest.mark.parametrize("size", ["same", "short", "long"])
-def test_wrong_bytes_are_found_whatever_checksum_the_hub_has(shop: Bench, path: str, size: str) -> None:
+def test_wrong_bytes_are_found_whatever_checksum_the_hub_has(shop: Workbench, path: str, size: str) -> None:
     model_id = shop.here()
     shop.flip(model_id, path, at=-1)
     blob = shop.blob(model_id, path)
@@ -93,7 +93,7 @@ def test_wrong_bytes_are_found_whatever_checksum_the_hub_has(shop: Bench, path: 
     assert blob.exists(), "nothing is removed"
 
 
-def test_a_blob_or_a_name_that_is_gone_is_missing(shop: Bench) -> None:
+def test_a_blob_or_a_name_that_is_gone_is_missing(shop: Workbench) -> None:
     model_id = shop.here()
     shop.blob(model_id, "other.safetensors").unlink()
     shop.name(model_id, "copy.safetensors").unlink()
@@ -104,7 +104,7 @@ def test_a_blob_or_a_name_that_is_gone_is_missing(shop: Bench) -> None:
     assert error["code"] == "FILE_NOT_FOUND"
 
 
-def test_a_name_that_is_gone_before_a_corrupt_blob_is_corrupt(shop: Bench) -> None:
+def test_a_name_that_is_gone_before_a_corrupt_blob_is_corrupt(shop: Workbench) -> None:
     """Else a repair would only link it again."""
     model_id = shop.here()
     shop.flip(model_id, "other.safetensors")
@@ -113,7 +113,7 @@ def test_a_name_that_is_gone_before_a_corrupt_blob_is_corrupt(shop: Bench) -> No
     assert _damage(shop, model_id) == {"other.safetensors": "corrupt"}
 
 
-def test_a_whole_volume_that_is_gone_is_missing(shop: Bench) -> None:
+def test_a_whole_volume_that_is_gone_is_missing(shop: Workbench) -> None:
     model_id = shop.here()
     shop.cache.rename(shop.cache.with_name("elsewhere"))
     shop.verify(model_id)
@@ -122,7 +122,7 @@ def test_a_whole_volume_that_is_gone_is_missing(shop: Bench) -> None:
 
 
 @pytest.mark.parametrize("content", ["right", "wrong"])
-def test_a_file_in_the_place_of_a_name_counts_by_its_bytes(shop: Bench, content: str) -> None:
+def test_a_file_in_the_place_of_a_name_counts_by_its_bytes(shop: Workbench, content: str) -> None:
     """Some clients put the files themselves into the snapshot."""
     model_id = shop.here()
     name, blob = shop.name(model_id, "other.safetensors"), shop.blob(model_id, "other.safetensors")
@@ -137,7 +137,7 @@ def test_a_file_in_the_place_of_a_name_counts_by_its_bytes(shop: Bench, content:
 
 @pytest.mark.parametrize("planted", ["name", "blob", "snapshot"])
 def test_no_link_leads_a_verify_out_of_the_cache(
-    shop: Bench, planted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: Workbench, planted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_id = shop.here()
     name, blob = shop.name(model_id, "other.safetensors"), shop.blob(model_id, "other.safetensors")
@@ -158,7 +158,7 @@ def test_no_link_leads_a_verify_out_of_the_cache(
     assert not [path for path in opened if path.startswith(str(outside))]
 
 
-def test_neither_a_pipe_nor_a_folder_holds_a_verify_up(shop: Bench) -> None:
+def test_neither_a_pipe_nor_a_folder_holds_a_verify_up(shop: Workbench) -> None:
     model_id = shop.here()
     for path, make in (("other.safetensors", os.mkfifo), ("config.json", os.mkdir)):
         shop.blob(model_id, path).unlink()
@@ -167,7 +167,7 @@ def test_neither_a_pipe_nor_a_folder_holds_a_verify_up(shop: Bench) -> None:
     assert _damage(shop, model_id) == {"other.safetensors": "corrupt", "config.json": "corrupt"}
 
 
-def test_every_model_that_shares_the_damage_is_told_of_it(shop: Bench) -> None:
+def test_every_model_that_shares_the_damage_is_told_of_it(shop: Workbench) -> None:
     whole = shop.here()
     shares = shop.here("shares", model_file="other.safetensors")
     spared = shop.here("spared", model_file="config.json")
@@ -183,7 +183,7 @@ def test_every_model_that_shares_the_damage_is_told_of_it(shop: Bench) -> None:
     assert told == {whole, shares}
 
 
-def test_a_model_of_another_commit_is_told_of_a_shared_blob_and_not_of_a_name(shop: Bench) -> None:
+def test_a_model_of_another_commit_is_told_of_a_shared_blob_and_not_of_a_name(shop: Workbench) -> None:
     old = shop.here()
     shop.hub.add_repo(REPO, FILES | {"config.json": b"{1}"}, "next")
     new = shop.here("new", revision="next")
@@ -194,7 +194,7 @@ def test_a_model_of_another_commit_is_told_of_a_shared_blob_and_not_of_a_name(sh
     assert _damage(shop, new) == {"other.safetensors": "corrupt"}
 
 
-def test_a_model_that_another_operation_works_on_is_left_to_the_next_verify(shop: Bench) -> None:
+def test_a_model_that_another_operation_works_on_is_left_to_the_next_verify(shop: Workbench) -> None:
     whole, busy = shop.here(), shop.here("busy", model_file="other.safetensors")
     waiting = shop.ask(OperationKind.VERIFY, busy)
     shop.flip(whole, "other.safetensors")
@@ -204,7 +204,7 @@ def test_a_model_that_another_operation_works_on_is_left_to_the_next_verify(shop
     assert _damage(shop, busy) == {"other.safetensors": "corrupt"}
 
 
-def test_a_model_names_no_more_than_so_many_of_its_damaged_files(shop: Bench) -> None:
+def test_a_model_names_no_more_than_so_many_of_its_damaged_files(shop: Workbench) -> None:
     shop.hub.add_repo(REPO, {f"{n}.txt": b"x%d" % n for n in range(MOST_DAMAGED + 5)})
     model_id = shop.here()
     for blob in shop.blob(model_id, "0.txt").parent.iterdir():
@@ -219,7 +219,7 @@ def test_a_model_names_no_more_than_so_many_of_its_damaged_files(shop: Bench) ->
 # Asking
 
 
-def test_only_what_is_downloaded_from_the_hub_can_be_verified(shop: Bench) -> None:
+def test_only_what_is_downloaded_from_the_hub_can_be_verified(shop: Workbench) -> None:
     def refused(model_id: int, kind: type[Exception]) -> None:
         with pytest.raises(kind):
             shop.ask(OperationKind.VERIFY, model_id)
@@ -235,7 +235,7 @@ def test_only_what_is_downloaded_from_the_hub_can_be_verified(shop: Bench) -> No
     refused(never, NotALocalModel)
 
 
-def test_one_verify_at_a_time_and_nothing_beside_it(shop: Bench) -> None:
+def test_one_verify_at_a_time_and_nothing_beside_it(shop: Workbench) -> None:
     model_id = shop.here()
     asked = shop.ask(OperationKind.VERIFY, model_id)
     assert shop.ask(OperationKind.VERIFY, model_id) == asked
@@ -249,7 +249,7 @@ def test_one_verify_at_a_time_and_nothing_beside_it(shop: Bench) -> None:
 
 
 def test_a_verify_that_is_canceled_says_nothing_of_the_model(
-    shop: Bench, monkeypatch: pytest.MonkeyPatch
+    shop: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_id = shop.here()
     before = shop.model(model_id).verified_at
@@ -262,7 +262,7 @@ def test_a_verify_that_is_canceled_says_nothing_of_the_model(
     assert (model.downloaded, model.download_status, model.verified_at) == (True, "Downloaded", before)
 
 
-def test_a_pending_verify_is_canceled_at_once(shop: Bench) -> None:
+def test_a_pending_verify_is_canceled_at_once(shop: Workbench) -> None:
     model_id = shop.here()
     asked = shop.ask(OperationKind.VERIFY, model_id)
     with shop.context.database.session() as session:
@@ -273,7 +273,7 @@ def test_a_pending_verify_is_canceled_at_once(shop: Bench) -> None:
 
 
 def test_a_verify_of_a_worker_that_drains_goes_back_to_the_queue(
-    shop: Bench, monkeypatch: pytest.MonkeyPatch
+    shop: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_id = shop.here()
     asked = shop.ask(OperationKind.VERIFY, model_id)
@@ -291,7 +291,7 @@ def test_a_verify_of_a_worker_that_drains_goes_back_to_the_queue(
 def test_a_verify_that_takes_too_long_is_not_begun_anew_for_ever(
     settings: Settings, redis: Any, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with bench(settings, hub, soft_time_limit_seconds=1, max_attempts=2) as hasty:
+    with workbench(settings, hub, soft_time_limit_seconds=1, max_attempts=2) as hasty:
         model_id = hasty.here()
         asked = hasty.ask(OperationKind.VERIFY, model_id)
         _while_it_hashes(monkeypatch, lambda: None)
@@ -306,7 +306,7 @@ def test_a_verify_that_takes_too_long_is_not_begun_anew_for_ever(
         assert hasty.model(model_id).downloaded
 
 
-def test_a_verify_whose_worker_died_begins_anew_and_gives_up_in_the_end(shop: Bench) -> None:
+def test_a_verify_whose_worker_died_begins_anew_and_gives_up_in_the_end(shop: Workbench) -> None:
     model_id = shop.here()
     asked = shop.ask(OperationKind.VERIFY, model_id)
     for attempt in (1, 2, 3):
@@ -329,7 +329,7 @@ def test_a_verify_whose_worker_died_begins_anew_and_gives_up_in_the_end(shop: Be
     assert shop.model(model_id).error is None
 
 
-def test_a_frozen_worker_that_wakes_marks_nothing(shop: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_worker_that_wakes_marks_nothing(shop: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     model_id, other = shop.here(), shop.here("other", model_file="config.json")
     asked = shop.ask(OperationKind.VERIFY, model_id)
     shop.flip(model_id, "config.json")
@@ -348,7 +348,7 @@ def test_a_frozen_worker_that_wakes_marks_nothing(shop: Bench, monkeypatch: pyte
     assert shop.model(other).downloaded
 
 
-def test_a_volume_that_can_not_be_read_is_no_damage(shop: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_volume_that_can_not_be_read_is_no_damage(shop: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     model_id = shop.here()
 
     def refuse(*_: Any) -> None:
@@ -363,7 +363,7 @@ def test_a_volume_that_can_not_be_read_is_no_damage(shop: Bench, monkeypatch: py
 
 
 def test_a_disk_that_gives_a_file_back_no_more_is_damage(
-    shop: Bench, monkeypatch: pytest.MonkeyPatch
+    shop: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_id = shop.here()
 
@@ -375,7 +375,7 @@ def test_a_disk_that_gives_a_file_back_no_more_is_damage(
     assert _damage(shop, model_id)["config.json"] == "corrupt"
 
 
-def test_a_check_stops_before_the_next_block_and_never_goes_back(shop: Bench) -> None:
+def test_a_check_stops_before_the_next_block_and_never_goes_back(shop: Workbench) -> None:
     model = shop.model(shop.here())
     check = Check(shop.cache, from_json(REPO, "main", model.manifest or {}))
     seen = [check.snapshot().bytes_done]

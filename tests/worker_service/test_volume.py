@@ -1,6 +1,5 @@
 import os
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from shared import attempts, operations, storage
 from shared.errors import ChecksumMismatch
 from shared.progress import Progress
-from shared.settings import Settings
 from shared.tables import Model, Volume
 from tests.conftest import local_model
 from worker_service.context import Context
@@ -25,15 +23,6 @@ FREE, TOTAL = 500 * MIB, 900 * MIB
 def _a_volume_that_nobody_else_writes_to(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = os.statvfs_result((4096, 4096, TOTAL // 4096, FREE // 4096 + 100, FREE // 4096, 0, 0, 0, 0, 255))
     monkeypatch.setattr(os, "statvfs", lambda path: os.stat(path) and seen)
-
-
-@pytest.fixture
-def context(settings: Settings) -> Iterator[Context]:
-    found = Context.make(settings)
-    found.redis.flushdb()
-    yield found
-    found.database.dispose()
-    found.redis.close()
 
 
 def _half_file(cache_dir: Path, oid: str, *, size: int, held: int) -> int:

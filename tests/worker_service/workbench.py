@@ -32,7 +32,7 @@ ASK = {
 }
 
 
-class Bench:
+class Workbench:
     """The context of a worker, and short words for what tests do with it."""
 
     def __init__(self, context: Context, hub: HubServer) -> None:
@@ -118,12 +118,12 @@ class Bench:
 
 
 @contextmanager
-def bench(settings: Settings, hub: HubServer, **told: Any) -> Iterator[Bench]:
-    """A bench; `told`: other settings than those of the test."""
+def workbench(settings: Settings, hub: HubServer, **told: Any) -> Iterator[Workbench]:
+    """A workbench; `told`: other settings than those of the test."""
     values = {"hf_endpoint": hub.url, "disk_reserve_bytes": 0} | told
     context = Context.make(settings.model_copy(update=values))
     try:
-        yield Bench(context, hub)
+        yield Workbench(context, hub)
     finally:
         context.database.dispose()
         context.redis.close()
