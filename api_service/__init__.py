@@ -6,6 +6,7 @@ from api_service import auth, browsers, errors, idempotency, limits, requests_lo
 from api_service.blueprint import AnyBytesRequest
 from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
+from api_service.hub_answers import HubAnswers
 from api_service.hub_breaker import HubBreaker
 from api_service.live import Live
 from api_service.parts import Parts
@@ -13,12 +14,14 @@ from api_service.routes import (
     audit,
     cache,
     catalog,
+    compatibility,
     dashboard,
     docs,
     downloads,
     events,
     health,
     hub,
+    modelfiles,
     models,
     queue,
     references,
@@ -36,7 +39,7 @@ from shared.database import Database
 from shared.outbound import Door
 from shared.redis_client import connect
 from shared.secrets import SecretBox
-from shared.settings import Settings
+from shared.settings import Settings, fernet_keys
 from shared.version import VERSION
 
 NEEDS = ("database_url", "redis_url", "secret_keys", "admin_token")
@@ -61,17 +64,19 @@ def create_app(settings: Settings) -> Flask:
     curated = load_catalog(settings.catalog_dir)
     database, redis = Database.from_settings(settings), connect(settings)
     secrets = SecretBox.from_settings(settings)
+    breaker = HubBreaker(
+        connect(settings, decode=False, beside=redis),
+        failure_threshold=settings.hub_failure_threshold,
+        recovery_seconds=settings.hub_recovery_seconds,
+    )
     app.extensions["weighbridge"] = Parts(
         settings,
         database,
         redis,
         secrets,
         Dispatcher(settings, redis),
-        HubBreaker(
-            connect(settings, decode=False, beside=redis),
-            failure_threshold=settings.hub_failure_threshold,
-            recovery_seconds=settings.hub_recovery_seconds,
-        ),
+        breaker,
+        HubAnswers(redis, breaker, key=fernet_keys(settings.secret_keys)[0]),
         Door(settings.allowed_private_hosts),
         Live(settings, database, redis),
         single_sign_on(app, settings),
@@ -101,6 +106,7 @@ _BLUEPRINTS = (
     audit.blueprint,
     models.blueprint,
     references.blueprint,
+    compatibility.blueprint,
     downloads.blueprint,
     updates.blueprint,
     queue.blueprint,
@@ -109,6 +115,7 @@ _BLUEPRINTS = (
     storage.blueprint,
     cache.blueprint,
     catalog.blueprint,
+    modelfiles.blueprint,
     health.blueprint,
     events.blueprint,
 )

@@ -35,7 +35,10 @@ def register(app: Flask, settings: Settings, redis: Redis) -> None:
         "auth.provider_sign_in": sign_in,
         "auth.provider_callback": sign_in,
         "models.test_connection": limiter.limit(settings.test_connection_limit),
+        "hub.search": hub,
         "hub.preview_repo": hub,
+        "hub.check_access": hub,
+        "hub.estimate_memory": hub,
         "updates.look": hub,
     }
     for endpoint, limit in limits.items():

@@ -8,6 +8,7 @@ from redis import Redis
 from sqlalchemy.orm import Session
 
 from api_service.dispatch import Dispatcher
+from api_service.hub_answers import HubAnswers
 from api_service.hub_breaker import HubBreaker
 from api_service.single_sign_on import SingleSignOn
 from shared import audit
@@ -34,6 +35,7 @@ class Parts:
     secrets: SecretBox
     dispatcher: Dispatcher
     hub_breaker: HubBreaker
+    hub_answers: HubAnswers
     door: Door
     live: "Live"
     single_sign_on: SingleSignOn | None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api_service.parts import parts
 from api_service.schemas.operations import progress_object
-from shared import catalog, claims, events, operations, progress, registry
+from shared import catalog, claims, events, model_facts, operations, progress, registry
 from shared.catalog import Catalog
 from shared.operations import Nudge
 from shared.progress import Progress
@@ -22,21 +22,6 @@ from shared.usage import Defaults
 
 log = structlog.get_logger(__name__)
 
-_NO_FACTS = dict.fromkeys(
-    (
-        "architecture",
-        "family",
-        "parameter_count",
-        "quantization",
-        "context_length",
-        "hidden_size",
-        "layers",
-        "heads",
-        "kv_heads",
-        "vocab_size",
-        "license",
-    )
-)
 _UNLOADED = {"status": "unloaded", "precision": None, "loaded_at": None, "memory_bytes": None}
 
 
@@ -133,7 +118,7 @@ def _model_body(model: Model, active: dict[str, Any] | None, secrets: SecretBox)
     columns = {
         column.key: getattr(model, column.key)
         for column in Model.__table__.columns
-        if column.key not in ("manifest", "former")
+        if column.key not in ("manifest", "former", "facts")
     }
     local = model.type is ModelType.LOCAL
     unreadable = secrets.problem(model)
@@ -143,6 +128,6 @@ def _model_body(model: Model, active: dict[str, Any] | None, secrets: SecretBox)
         "has_hf_token": model.hf_token_encrypted is not None,
         "connection": model.connection and model.connection | {"tested_at": model.connection_tested_at},
         "active_operation": active,
-        "metadata": _NO_FACTS | {"tags": []} if local else None,
+        "metadata": model_facts.from_json(model.facts) if local else None,
         "runtime": _UNLOADED if local else None,
     }

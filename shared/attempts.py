@@ -77,9 +77,17 @@ def heartbeat(
     return found[0] is not None
 
 
-def freeze(session: Session, operation_id: uuid.UUID, attempt: int, *, manifest: dict[str, Any]) -> None:
+def freeze(
+    session: Session,
+    operation_id: uuid.UUID,
+    attempt: int,
+    *,
+    manifest: dict[str, Any],
+    facts: dict[str, Any] | None = None,
+) -> None:
     """Keep what is to be fetched, so that later attempts fetch the same. Raises OperationLost.
 
+    `facts`: what the Hub says of the model, kept where nothing better is known of it yet.
     A removal that is at the repository is waited for: what stands there afterwards stays for this download.
     """
     of_operation = select(Model.hf_repo).join(Operation, Operation.model_id == Model.id)
@@ -89,6 +97,10 @@ def freeze(session: Session, operation_id: uuid.UUID, attempt: int, *, manifest:
     total = sum(file["size"] for file in manifest["files"])
     values = {"manifest": manifest, "bytes_total": total, "files_total": len(manifest["files"])}
     _write(session, operation_id, attempt, **values)
+    if facts:
+        unknown = Model.facts.is_(None), Operation.id == operation_id, Operation.model_id == Model.id
+        # No edit by anybody, so `updated_at` stays.
+        session.execute(update(Model).where(*unknown).values(facts=facts, updated_at=Model.updated_at))
 
 
 def measure(
@@ -111,15 +123,14 @@ def check(session: Session, operation_id: uuid.UUID, attempt: int) -> None:
 
 
 def complete_download(
-    session: Session, operation_id: uuid.UUID, attempt: int, *, progress: Progress, facts: dict[str, Any]
+    session: Session, operation_id: uuid.UUID, attempt: int, *, progress: Progress, columns: dict[str, Any]
 ) -> None:
-    """running -> completed; `facts` are the model's new columns. Raises OperationLost."""
+    """running -> completed; `columns` are the model's new ones. Raises OperationLost."""
     model, operation = _hold(session, operation_id, attempt)
     for name, value in (_lasting(progress) | {"failures": 0}).items():
         setattr(operation, name, value)
     if model is not None:
-        for name, value in facts.items():
-            setattr(model, name, value)
+        _set(model, columns)
         model.downloaded, model.downloaded_at = True, func.now()
         model.verified_at, model.damaged_files = func.now(), None
     end(session, model, operation, OperationStatus.COMPLETED)
@@ -166,9 +177,9 @@ def _mark(model: Model, damage: Damage) -> bool:
 
 
 def complete_update(
-    session: Session, operation_id: uuid.UUID, attempt: int, *, progress: Progress, facts: dict[str, Any]
+    session: Session, operation_id: uuid.UUID, attempt: int, *, progress: Progress, columns: dict[str, Any]
 ) -> None:
-    """running -> completed, and the model stands for another commit: `facts` are its columns.
+    """running -> completed, and the model stands for another commit: `columns` are its new ones.
 
     What it stood for before is its `former`. Raises OperationLost.
     """
@@ -182,7 +193,7 @@ def complete_update(
             "replaced_at": now(session).isoformat(),
             "size_bytes": model.file_size_bytes,
         }
-        _set(model, facts)
+        _set(model, columns)
         model.verified_at = func.now()
 
 

@@ -63,6 +63,8 @@ class Entry:
     context_window: int | None = None
     tags: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)  # paper, homepage
+    # speed, memory, quality: 1 to 5, by the judgement of whoever wrote the entry.
+    ratings: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def richness(self) -> int:

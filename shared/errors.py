@@ -237,6 +237,18 @@ class LicenseNotAccepted(WeighbridgeError):
     remedy = "Accept the license on the model's page with the account that owns the token, then retry."
 
 
+class AccessPending(LicenseNotAccepted):
+    """The token's owner has asked for access, and the repository's authors have not decided yet."""
+
+    remedy = "Wait for the authors' answer, which the Hub sends to the token's owner, then retry."
+
+
+class AccessDenied(LicenseNotAccepted):
+    """The repository's authors have refused access to the token's owner."""
+
+    remedy = "Choose another repository, ask its authors, or give the token of an account that has access."
+
+
 class HubUnavailable(WeighbridgeError):
     """The Hub does not answer as it should."""
 

@@ -4,45 +4,45 @@ huggingface_hub supplies the rules (repository names, headers, rate-limit header
 is not called: it has no timeout, sleeps as long as a Retry-After says, and follows a next page anywhere.
 """
 
+import json
 import re
-import socket
-import ssl
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx2
-from huggingface_hub.utils import build_hf_headers, parse_ratelimit_headers
+from huggingface_hub.utils import build_hf_headers
 
-from shared import hub_preview
+from shared import hub_access, hub_preview
 from shared.errors import (
     FileNotFound,
     GatedModelNoToken,
     HubOffline,
-    HubRateLimited,
     HubUnavailable,
     InvalidHfToken,
     LicenseNotAccepted,
     RepoNotFound,
-    RevisionNotFound,
     WeighbridgeError,
 )
+from shared.hub_access import Access
 from shared.hub_names import path_problem, repo_id_problem
 from shared.hub_preview import RepoPreview
+from shared.hub_refusals import refusal, unreachable
 
 METADATA_TIMEOUT = 10.0
+_EXPAND_FOUND = ("downloads", "gated", "lastModified", "library_name", "likes", "pipeline_tag", "private")
+# Bytes. A page of 1,000 files has some 400 kB; a configuration of a real model some kB.
+LARGEST_ANSWER = 16 << 20
+LARGEST_CONFIG = 1 << 20
 # A listing has 1,000 files a page; no real repository has a million files.
 MOST_PAGES = 1000
 # Bytes: what a database, and a file system, can count.
 LARGEST = 2**63 - 1
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-# Seconds. Whatever a server says beyond, nobody waits for.
-_LONGEST_WAIT = 1e9
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 
 
@@ -67,65 +67,138 @@ class RemoteFile:
             raise HubUnavailable(f"The Hub gives no usable size for {self.path}.")
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the Hub told of a repository: read, the model info as it came, and the files; None: refused."""
+
+    preview: RepoPreview
+    info: Mapping[str, Any]
+    files: Sequence[RemoteFile] | None
+
+
+class _NoSuchRange(HubUnavailable):
+    """The Hub has no byte of this file where the first ones should be."""
+
+
 class Hub:
     """The Hub at one endpoint, asked with one token or none; nothing is taken from disk or environment."""
 
-    def __init__(self, endpoint: str, token: str | None, offline: bool) -> None:
-        """`offline`: every call raises HubOffline and nothing is sent."""
+    def __init__(
+        self, endpoint: str, token: str | None, offline: bool, *, patience: float | None = None
+    ) -> None:
+        """`offline`: every call raises HubOffline and nothing is sent.
+
+        `patience`: seconds from now for all calls together; then HubUnavailable, with the Hub's next sign of
+        life or after METADATA_TIMEOUT seconds of silence, which count for each call without patience too.
+        """
         self.endpoint = endpoint.rstrip("/")
         self.token = token
         self.offline = offline
+        self._until = None if patience is None else time.monotonic() + patience
 
-    def files(self, repo: str, revision: str) -> tuple[str, list[RemoteFile]]:
-        """The commit that a revision means now, and every file of the repository at that commit.
+    def within(self, seconds: float) -> Self:
+        """The same Hub, with so many seconds from now for all that it is asked."""
+        return type(self)(self.endpoint, self.token, self.offline, patience=seconds)
+
+    def files(self, repo: str, revision: str) -> tuple[str, list[RemoteFile], Mapping[str, Any]]:
+        """The commit that a revision means now, every file at that commit, and the Hub's model info.
 
         Raises RepoNotFound, RevisionNotFound, GatedModelNoToken, LicenseNotAccepted, InvalidHfToken,
         HubRateLimited (fact `retry_after`: seconds or None), HubUnavailable or HubOffline.
         """
         with self._client() as client:
-            commit, _ = self._info(client, repo=repo, revision=revision)
-            return commit, self._files(client, repo=repo, commit=commit)
+            commit, info = self._info(client, repo=repo, revision=revision, expand=hub_preview.EXPAND)
+            files = [_remote_file(entry) for entry in self._tree(client, repo=repo, commit=commit)]
+            return commit, files, info
 
-    def preview(self, repo: str, revision: str) -> RepoPreview:
-        """What the Hub tells of a repository, and what of it can be downloaded. Raises what `files` raises.
+    def look(self, repo: str, revision: str) -> dict[str, Any]:
+        """What a preview is read from (`read_look`), as JSON to keep. Raises what `files` raises.
 
-        A gated repository whose file list is refused has a preview without files.
+        A gated repository whose file list is refused is looked at without files.
         """
         with self._client() as client:
             commit, info = self._info(client, repo=repo, revision=revision, expand=hub_preview.EXPAND)
-            files: list[RemoteFile] | None = None
+            entries: list[dict[str, Any]] | None = None
             try:
-                files = self._files(client, repo=repo, commit=commit)
+                entries = [_kept(entry) for entry in self._tree(client, repo=repo, commit=commit)]
             except (GatedModelNoToken, LicenseNotAccepted):
                 if not hub_preview.gate(info):
                     raise
-        return hub_preview.read(info, repo=repo, revision=revision, commit=commit, files=files)
+        told = {name: info[name] for name in hub_preview.EXPAND if name in info}
+        return {"commit": commit, "info": told, "entries": entries}
+
+    def search(self, text: str, limit: int) -> Any:
+        """Repositories with `text` in their name, the most downloaded first, for `read_found`.
+
+        Raises InvalidHfToken, HubRateLimited, HubUnavailable or HubOffline.
+        """
+        query = {"search": text, "limit": str(limit), "sort": "downloads", "expand": _EXPAND_FOUND}
+        with self._client() as client:
+            found, _ = self._get(client, "/api/models", query=query, subject="a search")
+        return found[:limit] if isinstance(found, list) else found
+
+    def access(self, repo: str) -> Access:
+        """Whether the files of a repository could be fetched. A refusal is an answer, not an error.
+
+        Raises HubRateLimited, HubUnavailable or HubOffline.
+        """
+        gated = None
+        try:
+            with self._client() as client:
+                path = f"/api/models/{_checked_repo(repo)}"
+                info, _ = self._get(client, path, query={"expand": ["gated"]}, subject=repo)
+                gated = hub_preview.gate(info) if isinstance(info, dict) else None
+                self._ask(client, f"{path}/auth-check", subject=repo)
+        except WeighbridgeError as error:
+            refused = hub_access.refused(error, gated, authenticated=self.token is not None)
+            if refused is None:
+                raise
+            return refused
+        return hub_access.granted(gated)
+
+    def head(self, repo: str, commit: str, path: str, count: int) -> bytes:
+        """The first bytes of a file, `count` at most, whatever the Hub sends.
+
+        Raises FileNotFound, and what `files` raises.
+        """
+        url = f"/{_checked_repo(repo)}/resolve/{quote(commit, safe='')}/{quote(path)}"
+        # Compressed, it would be other bytes.
+        headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
+        with self._client() as client:
+            try:
+                _, found = self._ask(
+                    client, url, headers=headers, subject=path, most=count, missing=FileNotFound
+                )
+            except _NoSuchRange:  # an empty file
+                return b""
+        return found[:count]
+
+    def json_file(self, repo: str, commit: str, path: str) -> Any:
+        """What a JSON file holds. Raises what `head` raises; HubUnavailable if it is none or too long."""
+        content = self.head(repo, commit, path, LARGEST_CONFIG + 1)
+        if len(content) > LARGEST_CONFIG:
+            raise HubUnavailable(f"{path} at the Hub is too long for what it should be.")
+        return _json(content, path)
 
     def _client(self) -> httpx2.Client:
         if self.offline:
             raise HubOffline()
         headers = request_headers(self.token)
-        return httpx2.Client(headers=headers, timeout=METADATA_TIMEOUT, follow_redirects=True)
+        return httpx2.Client(headers=headers, follow_redirects=True)
 
     def _info(
         self, client: httpx2.Client, *, repo: str, revision: str, **query: Sequence[str]
     ) -> tuple[str, dict[str, Any]]:
         path = f"/api/models/{_checked_repo(repo)}/revision/{quote(revision, safe='')}"
-        answer = self._get(client, path, query=query, subject=f"{repo} at {revision}").json()
-        commit = answer.get("sha") if isinstance(answer, dict) else None
-        if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
-            raise HubUnavailable(f"The Hub names no commit for {repo} at {revision}.")
-        return commit, answer
-
-    def _files(self, client: httpx2.Client, *, repo: str, commit: str) -> list[RemoteFile]:
-        return [_remote_file(entry) for entry in self._tree(client, repo=repo, commit=commit)]
+        answer, _ = self._get(client, path, query=query, subject=f"{repo} at {revision}")
+        return _commit_of(answer, "sha", f"{repo} at {revision}"), answer
 
     def _tree(self, client: httpx2.Client, *, repo: str, commit: str) -> Iterator[dict[str, Any]]:
         path = f"/api/models/{repo}/tree/{commit}"
         query: dict[str, str] = {"recursive": "true", "expand": "false"}
         for _ in range(MOST_PAGES):
-            response = self._get(client, path, query=query, subject=f"{repo} at {commit}")
-            yield from _entries(response)
+            page, response = self._get(client, path, query=query, subject=f"{repo} at {commit}")
+            yield from _entries(page)
             following = _next_query(response)
             if following is None:
                 return
@@ -134,21 +207,101 @@ class Hub:
 
     def _get(
         self, client: httpx2.Client, path: str, *, query: Mapping[str, str | Sequence[str]], subject: str
-    ) -> httpx2.Response:
+    ) -> tuple[Any, httpx2.Response]:
+        response, content = self._ask(client, path, query=query, subject=subject)
+        return _json(content, self.endpoint), response
+
+    def _ask(
+        self,
+        client: httpx2.Client,
+        path: str,
+        *,
+        query: Mapping[str, str | Sequence[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        subject: str,
+        most: int | None = None,
+        missing: type[WeighbridgeError] = RepoNotFound,
+    ) -> tuple[httpx2.Response, bytes]:
+        """Answer and body; with `most`, at least so much of it that there is (it may be longer)."""
+        url = self.endpoint + path
         try:
-            response = client.get(self.endpoint + path, params=query)
+            with client.stream(
+                "GET", url, params=query, headers=headers, timeout=self._timeout()
+            ) as response:
+                if not response.is_success:
+                    if most is not None:
+                        self._check_origin(response, subject)
+                    raise self._refusal(response, subject=subject, missing=missing)
+                return response, self._body(response, most)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             raise unreachable(error, self.endpoint) from None
-        if not response.is_success:
-            authenticated = self.token is not None
-            raise refusal(
-                response.status_code, response.headers, subject=subject, authenticated=authenticated
-            )
-        try:
-            response.json()
-        except (ValueError, RecursionError):
-            raise HubUnavailable(f"{self.endpoint} answered with something that is no JSON.") from None
-        return response
+
+    def _timeout(self) -> float:
+        if self._until is None:
+            return METADATA_TIMEOUT
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise HubUnavailable("The Hub takes too long to answer.")
+        return min(METADATA_TIMEOUT, left)
+
+    def _body(self, response: httpx2.Response, most: int | None) -> bytes:
+        if most is not None:
+            _check_part(response)
+        content = bytearray()
+        for piece in response.iter_bytes():
+            content += piece
+            self._timeout()
+            if most is not None and len(content) >= most:
+                break
+            if len(content) > LARGEST_ANSWER:
+                raise HubUnavailable("The Hub's answer has no end.")
+        return bytes(content)
+
+    def _check_origin(self, response: httpx2.Response, subject: str) -> None:
+        """The store of files, to which the Hub redirects and no token goes, knows no gates."""
+        here, there = httpx2.URL(self.endpoint), response.url
+        if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
+            raise HubUnavailable(f"The store of {subject} refuses the Hub's address.")
+
+    def _refusal(
+        self, response: httpx2.Response, *, subject: str, missing: type[WeighbridgeError]
+    ) -> WeighbridgeError:
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return _NoSuchRange()
+        authenticated = self.token is not None
+        return refusal(
+            response.status_code,
+            response.headers,
+            subject=subject,
+            authenticated=authenticated,
+            missing=missing,
+        )
+
+
+def read_look(said: Any, *, repo: str, revision: str) -> Look:
+    """Read what `Hub.look` said, now or earlier. Raises HubUnavailable where it makes no sense."""
+    commit = _commit_of(said, "commit", f"{repo} at {revision}")
+    info, entries = said.get("info"), said.get("entries")
+    if not isinstance(info, dict):
+        raise HubUnavailable(f"The Hub says nothing of {repo}.")
+    files = None if entries is None else [_remote_file(entry) for entry in _entries(entries)]
+    preview = hub_preview.read(info, repo=repo, revision=revision, commit=commit, files=files)
+    return Look(preview, info, files)
+
+
+def read_found(said: Any) -> list[RepoPreview]:
+    """Read what `Hub.search` said, now or earlier: as much of each as was asked for, and no files.
+
+    What has no usable name is left out. Raises HubUnavailable where it makes no sense.
+    """
+    if not isinstance(said, list):
+        raise HubUnavailable("The Hub answered a search with something that is no list.")
+    infos = [info for info in said if isinstance(info, dict) and isinstance(info.get("id"), str)]
+    return [
+        hub_preview.read(info, repo=info["id"], revision="main", commit="", files=None)
+        for info in infos
+        if repo_id_problem(info["id"]) is None
+    ]
 
 
 def request_headers(token: str | None) -> dict[str, str]:
@@ -160,126 +313,40 @@ def request_headers(token: str | None) -> dict[str, str]:
     return headers
 
 
-def refusal(
-    status: int,
-    headers: Mapping[str, str],
-    *,
-    subject: str,
-    authenticated: bool,
-    missing: type[WeighbridgeError] = RepoNotFound,
-) -> WeighbridgeError:
-    """What the Hub means by an error answer.
-
-    `subject` is what was asked for, in words; `authenticated` whether a token was sent; `missing` what a
-    404 without the Hub's own code means. The answer's text is never repeated: it may echo the request.
-    """
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return HubRateLimited(retry_after=retry_after(headers))
-    if is_passing(status):
-        return HubUnavailable(f"The Hub answered {_phrase(status)}.", retry_after=retry_after(headers))
-    named = _named_refusal(headers.get("x-error-code", ""), subject, authenticated)
-    if named:
-        return named
-    if headers.get("x-error-message", "").startswith("Invalid credentials"):
-        return InvalidHfToken()
-    return _plain_refusal(status, subject=subject, authenticated=authenticated, missing=missing)
-
-
-def is_passing(status: int) -> bool:
-    """Whether an error answer may be gone a moment later."""
-    passing = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
-    return status in passing or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def _named_refusal(code: str, subject: str, authenticated: bool) -> WeighbridgeError | None:
-    match code:
-        case "GatedRepo":
-            kind = LicenseNotAccepted if authenticated else GatedModelNoToken
-            return kind()
-        case "RevisionNotFound":
-            return RevisionNotFound(f"The Hub has no such revision: {subject}.")
-        case "EntryNotFound":
-            return FileNotFound(f"The Hub has no such file: {subject}.")
-        case "RepoNotFound":
-            return RepoNotFound(f"The Hub has no such repository, or it is private: {subject}.")
-    return None
-
-
-def _plain_refusal(
-    status: int, *, subject: str, authenticated: bool, missing: type[WeighbridgeError]
-) -> WeighbridgeError:
-    if status == HTTPStatus.UNAUTHORIZED:
-        # Without a token the Hub says 401 for what does not exist, so as not to tell what is private.
-        return InvalidHfToken() if authenticated else RepoNotFound()
-    if status == HTTPStatus.FORBIDDEN:
-        return (
-            LicenseNotAccepted(f"The token may not read {subject}.") if authenticated else GatedModelNoToken()
-        )
-    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-        return missing(f"The Hub does not have {subject}.")
-    return HubUnavailable(f"The Hub answered {_phrase(status)} for {subject}.")
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks us to wait: by Retry-After or by the Hub's own rate-limit header."""
-    said = headers.get("retry-after", "").strip()
-    if said.isdecimal():
-        return min(float(said), _LONGEST_WAIT)
-    if said:
-        return _seconds_until(said)
+def _json(content: bytes, subject: str) -> Any:
     try:
-        limits = parse_ratelimit_headers({"ratelimit": headers.get("ratelimit", "")})
-    except ValueError:  # a number of thousands of digits
-        return None
-    return min(limits.reset_in_seconds, _LONGEST_WAIT) if limits and limits.remaining == 0 else None
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise HubUnavailable(f"{subject} answered with something that is no JSON.") from None
 
 
-def _seconds_until(date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(date)
-    except (ValueError, OverflowError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+def _check_part(response: httpx2.Response) -> None:
+    """The beginning of a file was asked for; a server may send all of it instead."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise HubUnavailable("The Hub sends a file compressed, which was not asked for.")
+    is_part = response.status_code == HTTPStatus.PARTIAL_CONTENT
+    if is_part and not response.headers.get("content-range", "").startswith("bytes 0-"):
+        raise HubUnavailable("The Hub answered with other bytes of a file than asked for.")
 
 
-def unreachable(error: BaseException, address: str) -> HubUnavailable:
-    """Why no answer came: DNS, TLS, a timeout or the connection; `address` is an endpoint or a URL."""
-    host = urlsplit(address).hostname or address
-    chain = list(_causes(error))
-    if any(isinstance(cause, socket.gaierror) for cause in chain):
-        return HubUnavailable(f"The name {host} can't be resolved (DNS).")
-    for cause in chain:
-        if isinstance(cause, ssl.SSLError):
-            return HubUnavailable(f"No secure connection to {host} (TLS: {_tls_reason(cause)}).")
-    if any(isinstance(cause, TimeoutError | httpx2.TimeoutException) for cause in chain):
-        return HubUnavailable(f"No answer from {host} in time (timeout).")
-    reason = next((cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror), None)
-    return HubUnavailable(f"The connection to {host} failed ({reason or type(error).__name__}).")
+def _commit_of(said: Any, name: str, subject: str) -> str:
+    commit = said.get(name) if isinstance(said, dict) else None
+    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        raise HubUnavailable(f"The Hub names no commit for {subject}.")
+    return commit
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _tls_reason(error: ssl.SSLError) -> str:
-    return getattr(error, "verify_message", None) or error.reason or "handshake failed"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
-
-
-def _entries(response: httpx2.Response) -> list[dict[str, Any]]:
-    page = response.json()
+def _entries(page: Any) -> list[dict[str, Any]]:
     if not isinstance(page, list) or not all(isinstance(entry, dict) for entry in page):
         raise HubUnavailable("The Hub answered with something that is no file list.")
     return [entry for entry in page if entry.get("type") == "file"]
+
+
+def _kept(entry: dict[str, Any]) -> dict[str, Any]:
+    """What `_remote_file` reads of a file's entry."""
+    kept = {name: entry[name] for name in ("type", "path", "size", "oid") if name in entry}
+    lfs = entry.get("lfs")
+    return kept | ({"lfs": {"size": lfs.get("size"), "oid": lfs.get("oid")}} if isinstance(lfs, dict) else {})
 
 
 def _next_query(response: httpx2.Response) -> dict[str, str] | None:

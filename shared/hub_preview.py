@@ -5,14 +5,14 @@ whatever has another one counts as not said.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from shared import quantization
+from shared import model_facts, quantization
 from shared.quantization import Quantization
+from shared.untrusted import count, mapping, text
 
 if TYPE_CHECKING:
     from shared.hub import RemoteFile
@@ -34,42 +34,7 @@ EXPAND = (
     "sha",
     "tags",
 )
-MOST_TAGS = 256
-_LONGEST = 255  # characters of a name or tag
 _LONGEST_DESCRIPTION = 2000
-_LARGEST = 2**63 - 1
-# How an architecture's or a repository's name begins -> what people call the family; the first fit counts.
-FAMILIES = (
-    ("qwen", "Qwen"),
-    ("qwq", "Qwen"),
-    ("codellama", "Llama"),
-    ("llama", "Llama"),
-    ("mistral", "Mistral"),
-    ("mixtral", "Mistral"),
-    ("ministral", "Mistral"),
-    ("devstral", "Mistral"),
-    ("gemma", "Gemma"),
-    ("phi", "Phi"),
-    ("deepseek", "DeepSeek"),
-    ("gptoss", "gpt-oss"),
-    ("gpt2", "GPT-2"),
-    ("smollm", "SmolLM"),
-    ("granite", "Granite"),
-    ("falcon", "Falcon"),
-    ("glm", "GLM"),
-    ("chatglm", "GLM"),
-    ("internlm", "InternLM"),
-    ("command", "Command"),
-    ("cohere", "Command"),
-    ("olmo", "OLMo"),
-    ("nemotron", "Nemotron"),
-    ("xlmroberta", "RoBERTa"),
-    ("roberta", "RoBERTa"),
-    ("modernbert", "BERT"),
-    ("nomicbert", "BERT"),
-    ("distilbert", "BERT"),
-    ("bert", "BERT"),
-)
 _SHARD = re.compile(r"(?P<stem>.+-)(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.(?i:gguf)")
 _Kind = Literal["gguf", "projector", "imatrix"]
 _IMATRIX_SUFFIXES = (".gguf", ".dat", ".imatrix")
@@ -138,31 +103,31 @@ def read(
     info: Mapping[str, Any], *, repo: str, revision: str, commit: str, files: Sequence["RemoteFile"] | None
 ) -> RepoPreview:
     """The preview from the Hub's model info and file list; `files` None: the list was refused."""
-    config, gguf, card = (_mapping(info.get(name)) for name in ("config", "gguf", "cardData"))
-    tags = _texts(info.get("tags"))
+    card = mapping(info.get("cardData"))
+    facts = model_facts.from_hub(info, repo)
     listed = list({file.path: file for file in files or ()}.values())
     variants, extras = choices(listed)
     return RepoPreview(
         repo=repo,
         revision=revision,
         commit_hash=commit,
-        name=_text(card.get("model_name")) or repo.rpartition("/")[2],
+        name=text(card.get("model_name")) or repo.rpartition("/")[2],
         description=_description(card),
-        license=_license(card, tags),
-        tags=tags,
-        likes=_count(info.get("likes")),
-        downloads=_count(info.get("downloads")),
+        license=facts.license,
+        tags=facts.tags,
+        likes=count(info.get("likes")),
+        downloads=count(info.get("downloads")),
         last_modified=_moment(info.get("lastModified")),
-        base_model=_base_model(info.get("baseModels"), card),
+        base_model=facts.base_model,
         gated=gate(info),
         private=info.get("private") is True,
-        library_name=_text(info.get("library_name")),
-        pipeline_tag=_text(info.get("pipeline_tag")),
-        requires_trust_remote_code=bool(config.get("auto_map")),
-        architecture=_architecture(config, gguf),
-        family=_family(repo, config, gguf),
-        parameter_count=_count(_mapping(info.get("safetensors")).get("total")) or _count(gguf.get("total")),
-        context_length=_count(gguf.get("context_length")) or _count(config.get("max_position_embeddings")),
+        library_name=text(info.get("library_name")),
+        pipeline_tag=text(info.get("pipeline_tag")),
+        requires_trust_remote_code=bool(facts.requires_trust_remote_code),
+        architecture=facts.architecture,
+        family=facts.family,
+        parameter_count=facts.parameter_count,
+        context_length=facts.context_length,
         total_bytes=None if files is None else _size(listed),
         file_count=None if files is None else len(listed),
         variants=variants,
@@ -183,7 +148,7 @@ def choices(files: Sequence["RemoteFile"]) -> tuple[tuple[Variant, ...], tuple[E
 
     With GGUF weights each of them is a choice; without any, the repository as a whole is the only one.
     """
-    kinds = {file.path: _kind(file.path) for file in files}
+    kinds = {file.path: kind_of(file.path) for file in files}
     variants = _gguf_variants([file for file in files if kinds[file.path] == "gguf"])
     if not variants:
         return tuple(_whole(files)), ()
@@ -191,7 +156,8 @@ def choices(files: Sequence["RemoteFile"]) -> tuple[tuple[Variant, ...], tuple[E
     return _with_recommendation(variants), tuple(extra for extra in extras if extra)
 
 
-def _kind(path: str) -> _Kind | None:
+def kind_of(path: str) -> _Kind | None:
+    """What a file of a GGUF repository is, by its name; None: neither weights nor what belongs to them."""
     name = path.rpartition("/")[2].lower()
     if "mmproj" in name and name.endswith(".gguf"):
         return "projector"
@@ -252,54 +218,8 @@ def _size(files: Iterable["RemoteFile"]) -> int:
 
 
 def _description(card: Mapping[str, Any]) -> str | None:
-    said = (_text(card.get(name), most=_LONGEST_DESCRIPTION) for name in ("description", "summary"))
+    said = (text(card.get(name), most=_LONGEST_DESCRIPTION) for name in ("description", "summary"))
     return next(filter(None, said), None)
-
-
-def _license(card: Mapping[str, Any], tags: Iterable[str]) -> str | None:
-    """The card's word, its own name for a license that the Hub has none for, or else the Hub's tag."""
-    said = _first(_texts(card.get("license")))
-    if said == "other":
-        return _text(card.get("license_name")) or said
-    return said or _first(tag.removeprefix("license:") for tag in tags if tag.startswith("license:"))
-
-
-def _base_model(related: Any, card: Mapping[str, Any]) -> str | None:
-    """The first of what the Hub found (`{"models": [{"id"}]}`, or a plain list), else of the card."""
-    models = _mapping(related).get("models", related)
-    entries = models if isinstance(models, list) else []
-    names = _texts([_mapping(entry).get("id", entry) for entry in entries])
-    return _first(names) or _first(_texts(card.get("base_model")))
-
-
-def _architecture(config: Mapping[str, Any], gguf: Mapping[str, Any]) -> str | None:
-    return (
-        _first(_texts(config.get("architectures")))
-        or _text(config.get("model_type"))
-        or _text(gguf.get("architecture"))
-    )
-
-
-def _family(repo: str, config: Mapping[str, Any], gguf: Mapping[str, Any]) -> str | None:
-    """The first of FAMILIES that the architecture begins with, else that is a word of the repository's name.
-
-    The architecture goes first, because names mix: a Qwen distilled from DeepSeek is loaded as a Qwen.
-    """
-    said = (_text(config.get("model_type")), _text(gguf.get("architecture")), _architecture(config, gguf))
-    name = repo.rpartition("/")[2]
-    words = [re.split(r"[0-9]", word)[0] for word in (*re.split(r"[-_.]+", name), name)]
-    return _first(filter(None, map(_family_of_architecture, filter(None, said)))) or _first(
-        family for word in words for beginning, family in FAMILIES if _plain(word) == beginning
-    )
-
-
-def _family_of_architecture(architecture: str) -> str | None:
-    plain = _plain(architecture)
-    return _first(family for beginning, family in FAMILIES if plain.startswith(beginning))
-
-
-def _plain(word: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", word.lower())
 
 
 def _moment(value: Any) -> datetime | None:
@@ -308,31 +228,3 @@ def _moment(value: Any) -> datetime | None:
         return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return None
-
-
-def _count(value: Any) -> int | None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
-    return value if is_count else None
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    """The usable texts of a list, or of the one text that stands for a list."""
-    values = value if isinstance(value, list) else [value]
-    return tuple(filter(None, (_text(each) for each in values[:MOST_TAGS])))
-
-
-def _text(value: Any, *, most: int = _LONGEST) -> str | None:
-    """A line of at most `most` characters, without control characters and lone surrogates; None if empty."""
-    if not isinstance(value, str):
-        return None
-    one_line = " ".join(value[: 4 * most].split())
-    printable = (each for each in one_line if unicodedata.category(each) not in ("Cc", "Cs"))
-    return "".join(printable)[:most].strip() or None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _first(texts: Iterable[str]) -> str | None:
-    return next(iter(texts), None)

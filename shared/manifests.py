@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from huggingface_hub.utils import filter_repo_objects
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared.errors import FileNotFound, HubUnavailable
 from shared.hub import LARGEST, Hub, RemoteFile
+from shared.model_facts import Facts, from_hub
 from shared.tables import UNFINISHED, Model, Operation, OperationKind
 
 # As it stands in a row: {"commit", "files": [{"path", "size", "oid", "is_lfs"}]}.
@@ -30,6 +31,8 @@ class Manifest:
     revision: str
     commit: str
     files: tuple[RemoteFile, ...]
+    # What the Hub said when these were chosen; a row keeps it elsewhere.
+    facts: Facts = field(default=Facts(), compare=False)
 
     @property
     def total_bytes(self) -> int:
@@ -53,13 +56,13 @@ def freeze(
     Otherwise the patterns (shell globs) choose; without any, every file is taken.
     Raises FileNotFound if nothing is left, and what `Hub.files` raises.
     """
-    found, files = hub.files(repo, commit or revision)
+    found, files, info = hub.files(repo, commit or revision)
     if commit and found != commit:
         raise HubUnavailable(f"The Hub answered with commit {found} where {commit} was asked for.")
     chosen = _parts(files, model_file) if model_file else _matching(files, allow_patterns, ignore_patterns)
     ordered = tuple(sorted(chosen, key=lambda file: file.path))
     _check_sizes(ordered)
-    return Manifest(repo, revision, found, ordered)
+    return Manifest(repo, revision, found, ordered, from_hub(info, repo))
 
 
 def _parts(files: list[RemoteFile], model_file: str) -> list[RemoteFile]:

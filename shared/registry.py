@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import catalog, local_paths, operations
+from shared import catalog, file_facts, local_paths, model_facts, operations
 from shared.catalog import Catalog
 from shared.errors import (
     ModelAlreadyDownloaded,
@@ -90,8 +90,8 @@ def change(
     """
     model = operations.lock_model(session, model_id)
     if _refuse_new_identity(session, model, fields):
-        # What was to be repaired, or returned to, were files of what the model stood for before.
-        model.damaged_files, model.former = None, None
+        # What was known, to be repaired or returned to was of the files that the model stood for before.
+        model.facts, model.damaged_files, model.former = None, None, None
     merged = {
         name: getattr(model, name, None) for name in HOSTED_FIELDS | LOCAL_FIELDS if _is_set(model, name)
     }
@@ -278,6 +278,7 @@ def _adopt_path(model: Model, limits: Limits) -> None:
     if limits.safe_formats_only:
         refuse_unsafe(files)
     model.local_path, model.file_size_bytes = str(real), sum(files.values())
+    model.facts = model_facts.as_json(file_facts.facts_of(real if real.is_dir() else real.parent, files))
     # A name on a disk need not be text.
     model.unsafe_files = [
         os.fsencode(name).decode(errors="replace") for name in unsafe_files(files)[:MOST_NAMED]

@@ -36,6 +36,13 @@ LFS_SUFFIXES = (".safetensors", ".bin", ".gguf", ".pt", ".pth", ".onnx", ".h5", 
 BODY_FAULTS = ("cut", "stall", "slow", "wrong_bytes", "wrong_length")
 KINDS = (*BODY_FAULTS, "status", "hold", "range_ignored", "wrong_content_range", "wrong_etag")
 PLACES = {"*": ("api", "resolve", "cdn"), "file": ("resolve", "cdn")}
+# What the real Hub says at a gate, by how the caller's request for access stands.
+GATE = {
+    "anonymous": "Access to model %s is restricted. You must have access to it and be authenticated.",
+    "": "Access to model %s is restricted and you are not in the authorized list.",
+    "pending": "Your request to access model %s is awaiting a review from the repo authors.",
+    "rejected": "Your request to access model %s has been rejected by the repo's authors.",
+}
 VERBS = ("revision", "refs", "tree", "paths-info", "auth-check")
 
 
@@ -250,6 +257,7 @@ class HubServer:
         self.resolve_cache = False  # True: small files answer 307 to a relative Location, as hf.co does
         self.repos: dict[str, Repo] = {}
         self.tokens: dict[str, list[str]] = {}
+        self.asked_for: dict[tuple[str, str], str] = {}  # token and gated repository -> pending or rejected
         self.faults: list[Fault] = []
         self.requests: list[Record] = []
         self.signed: dict[str, Signed] = {}
@@ -511,8 +519,8 @@ class _Handler(BaseHTTPRequestHandler):
         if repo is None or (repo.private and not granted):
             raise Refusal(404 if token else self.hub.missing_status, "Repository not found", "RepoNotFound")
         if content and repo.gated and not granted:
-            message = f"Access to model {repo_id} is restricted and you are not in the authorized list."
-            raise Refusal(403 if token else 401, message, "GatedRepo")
+            asked = self.hub.asked_for.get((token, repo_id), "")
+            raise Refusal(403 if token else 401, GATE[asked if token else "anonymous"] % repo_id, "GatedRepo")
         return repo
 
     def _api(self, parts: list[str], query: dict, body: bytes) -> None:
@@ -558,6 +566,8 @@ class _Handler(BaseHTTPRequestHandler):
             repo for repo in self.hub.repos.values() if "refs/heads/main" in repo.refs and not repo.private
         ]
         found = [repo for repo in main if search in repo.id.lower() and repo.id.startswith(author)]
+        if query.get("sort") == ["downloads"]:
+            found.sort(key=lambda repo: -repo.info.get("downloads", 0))
         self._page([repo.describe(repo.resolve("main"), query) for repo in found], query, self.hub.page_size)
 
     def _page(self, items: list[dict], query: dict, most: int) -> None:

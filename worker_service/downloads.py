@@ -13,14 +13,14 @@ from typing import Any
 import structlog
 from sqlalchemy.orm import Session
 
-from shared import attempts, operations
+from shared import attempts, model_facts, operations
 from shared.errors import DownloadFailed, HubOffline
 from shared.formats import MOST_NAMED, refuse_unsafe, unsafe_files
 from shared.integrity import MOST_DAMAGED, Problem
 from shared.manifests import Manifest, as_json, checksum, freeze, from_json, vouched_for
 from shared.progress import Progress
 from shared.tables import Model
-from worker_service import adoptions, cache
+from worker_service import adoptions, cache, facts
 from worker_service.admission import admission
 from worker_service.attempt import Attempt
 from worker_service.checksums import Check
@@ -45,10 +45,10 @@ def _download(context: Context, attempt: Attempt) -> Ending:
     token = context.token(model)
     manifest = manifest_of(context, attempt, lambda: _choose(context, attempt, model, token), model)
     fetch(context, attempt, manifest, token, damaged=model.damaged_files)
-    facts, operation = facts_of(context, manifest, model), attempt.operation
+    columns, operation = columns_of(context, manifest, model), attempt.operation
 
     def write(session: Session, seen: Progress) -> None:
-        attempts.complete_download(session, operation.id, operation.attempt, progress=seen, facts=facts)
+        attempts.complete_download(session, operation.id, operation.attempt, progress=seen, columns=columns)
 
     return Ending(write)
 
@@ -74,8 +74,13 @@ def manifest_of(context: Context, attempt: Attempt, choice: Callable[[], Manifes
         refuse_unsafe(file.path for file in manifest.files)
     if not frozen:
         with context.database.session() as session:
+            operation = attempt.operation
             attempts.freeze(
-                session, attempt.operation.id, attempt.operation.attempt, manifest=as_json(manifest)
+                session,
+                operation.id,
+                operation.attempt,
+                manifest=as_json(manifest),
+                facts=model_facts.as_json(manifest.facts),
             )
     return manifest
 
@@ -190,7 +195,7 @@ def _progress(transfer: Transfer) -> Progress:
     )
 
 
-def facts_of(context: Context, manifest: Manifest, model: Model) -> dict[str, Any]:
+def columns_of(context: Context, manifest: Manifest, model: Model) -> dict[str, Any]:
     """The model's columns after its files have arrived."""
     path = manifest.files[0].path if model.model_file else None
     return {
@@ -199,5 +204,6 @@ def facts_of(context: Context, manifest: Manifest, model: Model) -> dict[str, An
         "file_size_bytes": manifest.total_bytes,
         "checksum": checksum(manifest),
         "manifest": as_json(manifest),
+        "facts": model_facts.as_json(facts.from_files(context, manifest, facts.kept(context, model.id))),
         "unsafe_files": unsafe_files(file.path for file in manifest.files)[:MOST_NAMED],
     }

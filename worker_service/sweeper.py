@@ -11,14 +11,15 @@ from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
-from shared import audit, claims, events, presence, progress, sessions, storage, sweep
+from shared import audit, claims, events, fleet, presence, progress, sessions, storage, sweep
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
 from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
-from worker_service import cache, clean_ups
+from worker_service import cache, clean_ups, facts
 from worker_service.context import Context
+from worker_service.machine import Gauge
 from worker_service.volume import note_volume, scan_volume
 
 # Seconds between looks for downloaded models whose files are gone, and for outworn idempotency keys.
@@ -28,12 +29,13 @@ log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """The timer thread of one worker: says that the worker lives, sweeps, rings again."""
+    """The timer thread of one worker: says that the worker lives and on what machine, sweeps, rings again."""
 
     def __init__(self, context: Context, app: Celery, *, worker: str, queues: list[str]) -> None:
         """`worker` is this worker's name, `queues` what it consumes."""
         self._context, self._app = context, app
         self._worker, self._queues = worker, queues
+        self._gauge = Gauge(worker)
         self._ended = threading.Event()
         self._looked_at_files = time.monotonic()
         self._scanned = -math.inf
@@ -48,6 +50,7 @@ class Sweeper:
         self._ended.set()
         try:
             presence.leave(self._context.redis, self._worker, self._queues)
+            fleet.leave(self._context.redis, self._worker)
         except RedisError as error:
             log.debug("not signed off", error=type(error).__name__)
 
@@ -75,6 +78,7 @@ class Sweeper:
         with self._context.database.session() as session:
             found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=self._slack())
         presence.beat(redis, self._worker, self._queues)
+        fleet.note(redis, self._gauge.read())
         # Left where Redis was away at their end, or renewed by a sweep that saw them unfinished just before.
         claims.drop(redis, found.ended)
         progress.forget_wishes(redis, [operation.id for operation in found.ended])
@@ -98,6 +102,7 @@ class Sweeper:
         if is_wanted or time.monotonic() - self._scanned > context.settings.scan_seconds:
             self._scanned = time.monotonic()
             scan_volume(context)
+            facts.fill_in(context)
             clean_up = clean_ups.evict(context)
             if clean_up is not None:
                 ring(self._app, clean_up)

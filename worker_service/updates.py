@@ -18,7 +18,7 @@ from shared.tables import Model, Result
 from worker_service import cache
 from worker_service.attempt import Attempt
 from worker_service.context import Context
-from worker_service.downloads import choose, facts_of, fetch, manifest_of
+from worker_service.downloads import choose, columns_of, fetch, manifest_of
 from worker_service.holding import holding
 from worker_service.runs import Ending, model_of, run
 
@@ -46,14 +46,14 @@ def _update(context: Context, attempt: Attempt) -> Ending:
         attempts.complete(session, operation.id, operation.attempt, progress=seen, result=Result.UP_TO_DATE)
 
     def switch(session: Session, seen: Progress) -> None:
-        attempts.complete_update(session, operation.id, operation.attempt, progress=seen, facts=facts)
+        attempts.complete_update(session, operation.id, operation.attempt, progress=seen, columns=columns)
 
     try:
         manifest = manifest_of(context, attempt, choice, model)
     except _UpToDate:
         return Ending(end_up_to_date)
     fetch(context, attempt, manifest, token)
-    facts = facts_of(context, manifest, model)
+    columns = columns_of(context, manifest, model)
     return Ending(switch, partial(_drop_older, context, manifest.repo, former and former["manifest"]))
 
 

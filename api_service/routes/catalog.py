@@ -10,7 +10,7 @@ from api_service.blueprint import Blueprint
 from api_service.parts import parts
 from api_service.replies import operation_bodies
 from api_service.schemas.catalog import CatalogEntrySchema, CatalogQuery, FeaturedSchema
-from shared import operations
+from shared import operations, quantization
 from shared.catalog import Entry
 from shared.catalog_models import models_of
 from shared.hub_names import PUBLIC_ENDPOINT
@@ -47,7 +47,7 @@ def get_featured() -> Any:
         | {
             "tags": feature.tags,
             "size_category": feature.size_category,
-            "links": _links(feature.entry),
+            "links": links_of(feature.entry),
             "metadata": {
                 "downloads": None,
                 "likes": None,
@@ -65,10 +65,12 @@ def _is_wanted(entry: Entry, query: dict[str, Any]) -> bool:
 
 
 def _body(entry: Entry) -> dict[str, Any]:
-    return {one.name: getattr(entry, one.name) for one in fields_of(entry)} | {"links": _links(entry)}
+    said = {one.name: getattr(entry, one.name) for one in fields_of(entry)}
+    return said | {"links": links_of(entry), "ratings": quantization.ratings(None, entry.ratings)}
 
 
-def _links(entry: Entry) -> dict[str, str | None]:
+def links_of(entry: Entry) -> dict[str, str | None]:
+    """Where to read on about an entry."""
     # For a person's browser: the mirror that HF_ENDPOINT may name has no pages.
     own = f"{PUBLIC_ENDPOINT}/{entry.repo}"
     return {"huggingface": own, "paper": entry.links.get("paper"), "homepage": entry.links.get("homepage")}

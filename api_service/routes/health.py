@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from api_service.blueprint import EVERYBODY, Blueprint
 from api_service.parts import parts
 from api_service.schemas.health import HealthSchema, ProbeSchema
-from shared import presence
+from shared import fleet, presence
 from shared.errors import ServiceUnavailable
 from shared.task_names import QueueName
 from shared.version import VERSION
@@ -37,9 +37,9 @@ def ready() -> Any:
 def health() -> Any:
     """How every part is; always 200, the body tells."""
     here = parts()
-    database, redis, workers = _database(), "ok", {}
+    database, redis, workers, machines = _database(), "ok", {}, []
     try:
-        workers = presence.workers(here.redis)
+        workers, machines = presence.workers(here.redis), fleet.machines(here.redis)
     except RedisError:
         redis = "unavailable"
     queues = [{"queue": str(queue), "workers": workers.get(queue, 0)} for queue in QueueName]
@@ -50,6 +50,7 @@ def health() -> Any:
         "database": {"status": database},
         "redis": {"status": redis},
         "workers": {"status": "ok" if served else "unavailable", "queues": queues},
+        "machines": machines,
         "hub": {
             "endpoint": here.settings.hf_endpoint,
             "offline": here.settings.hf_hub_offline,

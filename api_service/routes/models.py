@@ -1,9 +1,11 @@
 """/api/models: the register."""
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import BigInteger, Select, func, or_, select
 
 from api_service import providers
 from api_service.blueprint import Blueprint
@@ -45,6 +47,19 @@ _COLUMNS = {
     "downloadStatus": Model.download_status,
     "provider": Model.provider,
     "hfRepo": func.lower(Model.hf_repo),
+}
+# Filters by what is known of a model: where it stands in `facts`, and how it is compared.
+_FACTS = {
+    "architecture": ("architecture",),
+    "family": ("family",),
+    "quantization": ("quantization", "method"),
+    "license": ("license",),
+}
+_COUNTS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "hidden_size": ("hidden_size", operator.eq),
+    "min_context_length": ("context_length", operator.ge),
+    "min_parameter_count": ("parameter_count", operator.ge),
+    "max_parameter_count": ("parameter_count", operator.le),
 }
 
 
@@ -189,6 +204,12 @@ def _filtered(query: dict[str, Any]) -> Select[Model]:
             wanted = wanted.where(column == query[name])
     if "installed" in query:
         wanted = wanted.where(func.coalesce(Model.downloaded, False) == query["installed"])
+    for name, path in _FACTS.items():
+        if name in query:
+            wanted = wanted.where(func.lower(Model.facts[path].as_string()) == query[name].lower())
+    for name, (fact, compare) in _COUNTS.items():
+        if name in query:
+            wanted = wanted.where(compare(Model.facts[fact].as_string().cast(BigInteger), query[name]))
     if "q" in query:
         searched = (Model.name, Model.hf_repo, Model.model_file)
         wanted = wanted.where(or_(*(column.icontains(query["q"], autoescape=True) for column in searched)))

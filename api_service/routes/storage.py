@@ -2,16 +2,15 @@
 
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 from api_service.blueprint import Blueprint
 from api_service.parts import parts
-from api_service.replies import operation_bodies
+from api_service.room import still_needed, unfinished_downloads
 from api_service.schemas.storage import StorageQuery, StorageSchema
-from shared import queue, storage
+from shared import storage
 from shared.operations import Nudge
-from shared.tables import UNFINISHED, Operation, Role, Volume
+from shared.tables import Role, Volume
 from shared.task_names import TaskName
 
 blueprint = Blueprint("storage", __name__, url_prefix="/api/storage", description="The volume")
@@ -28,12 +27,17 @@ def get_storage(query: dict[str, Any]) -> Any:
     """How full the volume is, and how full it will be once the queue has arrived."""
     if query["refresh"]:
         _wait_for_scan()
+    return storage_body()
+
+
+def storage_body() -> dict[str, Any]:
+    """The volume as the rows know it."""
     with parts().database.session() as session:
         volume = storage.last_look(session)
         count, managed = storage.downloaded(session)
         unmanaged_count = storage.unmanaged_count(session, volume.path) if _is_scanned(volume) else None
-        unfinished = session.scalars(queue.downloads().where(Operation.status.in_(UNFINISHED))).all()
-    reserved = _still_needed(unfinished)
+        unfinished = unfinished_downloads(session)
+    reserved = still_needed(unfinished)
     return _of_volume(volume, reserved) | {
         "reserved_bytes": reserved,
         "model_count": count,
@@ -67,13 +71,6 @@ def _wait_for_scan() -> None:
         if volume and volume.scanned_at and volume.scanned_at >= asked:
             return
         pause.wait(LOOK_SECONDS)
-
-
-def _still_needed(unfinished: Sequence[Operation]) -> int:
-    bodies = operation_bodies(unfinished)
-    return sum(
-        max(0, body["bytes_total"] - body["bytes_downloaded"]) for body in bodies if body["bytes_total"]
-    )
 
 
 def _of_volume(volume: Volume | None, reserved: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from marshmallow import fields, validate
 
 from api_service.schemas.base import BaseSchema, ReplySchema, Text
+from api_service.schemas.hub import RatingsSchema
 from api_service.schemas.operations import OperationSchema
 from shared.tables import Category, DownloadStatus
 
@@ -69,6 +70,9 @@ class CatalogEntrySchema(_RegisteredSchema):
     context_window = fields.Integer(allow_none=True)
     tags = fields.List(fields.String())
     links = fields.Nested(CatalogLinksSchema)
+    ratings = fields.Nested(
+        RatingsSchema, allow_none=True, metadata={"description": "As the entry declares."}
+    )
     source = fields.String(metadata={"description": "`built-in`, or the operator's file."})
     size_on_disk_bytes = fields.Integer()
 

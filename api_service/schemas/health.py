@@ -28,6 +28,23 @@ class WorkersSchema(ReplySchema):
     queues = fields.List(fields.Nested(WorkerQueueSchema))
 
 
+class DeviceSchema(ReplySchema):
+    """Memory that a model can be loaded into."""
+
+    kind = fields.String(
+        validate=validate.OneOf(["cpu", "gpu"]), metadata={"description": "cpu: the machine's RAM."}
+    )
+    name = fields.String(metadata={"description": "The processor's architecture, or the GPU's name."})
+    total_bytes = fields.Integer()
+    available_bytes = fields.Integer(metadata={"description": "At the worker's last beat."})
+
+
+class MachineSchema(ReplySchema):
+    """What live workers run on; it names no host and no worker."""
+
+    devices = fields.List(fields.Nested(DeviceSchema))
+
+
 class CircuitBreakerSchema(ReplySchema):
     """Whether the API asks the Hub just now. All API processes share it."""
 
@@ -62,6 +79,10 @@ class HealthSchema(ReplySchema):
     database = fields.Nested(ProbeSchema)
     redis = fields.Nested(ProbeSchema)
     workers = fields.Nested(WorkersSchema)
+    machines = fields.List(
+        fields.Nested(MachineSchema),
+        metadata={"description": "One for each host, or container with a limit of its own."},
+    )
     hub = fields.Nested(HubSchema)
     catalog_only = fields.Boolean(
         metadata={"description": "WEIGHBRIDGE_CATALOG_ONLY is set: other models of the Hub are refused."}

@@ -184,14 +184,26 @@ class ModelFactsSchema(ReplySchema):
     family = fields.String(allow_none=True)
     parameter_count = fields.Integer(allow_none=True)
     quantization = fields.Nested(QuantizationSchema, allow_none=True)
-    context_length = fields.Integer(allow_none=True)
+    dtype = fields.String(
+        allow_none=True, metadata={"description": "Of the tensors; null where they have several."}
+    )
+    context_length = fields.Integer(allow_none=True, metadata={"description": "Tokens."})
     hidden_size = fields.Integer(allow_none=True)
     layers = fields.Integer(allow_none=True)
     heads = fields.Integer(allow_none=True)
     kv_heads = fields.Integer(allow_none=True)
+    head_dim = fields.Integer(allow_none=True)
     vocab_size = fields.Integer(allow_none=True)
+    is_generative = fields.Boolean(
+        allow_none=True, metadata={"description": "Writes text token by token, so it keeps a KV cache."}
+    )
     license = fields.String(allow_none=True)
     tags = fields.List(fields.String())
+    base_model = fields.String(allow_none=True)
+    requires_trust_remote_code = fields.Boolean(allow_none=True)
+    weights_bytes = fields.Integer(
+        allow_none=True, metadata={"description": "Of the tensors as they are stored."}
+    )
 
 
 class RuntimeSchema(ReplySchema):
@@ -295,8 +307,11 @@ def _both_ways(names: tuple[str, ...]) -> list[str]:
     return [sign + name for name in names for sign in ("", "-")]
 
 
+_COUNT = validate.Range(min=1, max=2**63 - 1)
+
+
 class ModelQuery(PageQuery):
-    """Filters of the list of models."""
+    """Filters of the list of models. One of `metadata` leaves out what is not known of."""
 
     type = fields.Enum(ModelType, by_value=True)
     category = fields.Enum(Category, by_value=True)
@@ -306,6 +321,14 @@ class ModelQuery(PageQuery):
     hf_repo = Text()
     name = Text()
     q = Text(metadata={"description": "Part of the name, repository or file."})
+    architecture = Text(metadata={"description": "In any case."})
+    family = Text(metadata={"description": "In any case."})
+    quantization = Text(metadata={"description": "Its method, such as Q4_K_M, in any case."})
+    license = Text(metadata={"description": "In any case."})
+    hidden_size = fields.Integer(validate=_COUNT)
+    min_context_length = fields.Integer(validate=_COUNT, metadata={"description": "Tokens."})
+    min_parameter_count = fields.Integer(validate=_COUNT)
+    max_parameter_count = fields.Integer(validate=_COUNT)
     sort = fields.String(load_default="name", validate=validate.OneOf(_both_ways(MODEL_SORTS)))
 
 

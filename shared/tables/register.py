@@ -63,6 +63,8 @@ class Model(Base):
     manifest: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     # Files that may run code when they are loaded (shared/formats.py); null: not known before they are here.
     unsafe_files: Mapped[list[str] | None]
+    # What is known of it (shared/model_facts.py): from the Hub, then from the files. Null: nobody has looked.
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     verified_at: Mapped[datetime | None]  # when every byte was last found right: by a download or a verify
     # What the last verify found wrong: [{"path", "problem": "missing" or "corrupt"}]; null: nothing.
     damaged_files: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))

@@ -22,7 +22,7 @@ def _fill(api: Api, database: Database, number: int) -> None:
     with database.session() as session:
         attempts.begin(session, operation_id, worker="w", lease_seconds=30)
         facts = {"manifest": manifest}
-        attempts.complete_download(session, operation_id, 1, progress=Progress(), facts=facts)
+        attempts.complete_download(session, operation_id, 1, progress=Progress(), columns=facts)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import httpx2
@@ -13,9 +14,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api_service.schemas.hub import RepoPreviewSchema
+from api_service.schemas.hub import AccessSchema, FoundRepoSchema, RepoPreviewSchema
+from shared import hub_facts, memory, model_facts
 from shared.errors import WeighbridgeError
-from shared.hub import Hub, RemoteFile, retry_after
+from shared.hub import Hub, RemoteFile, read_found, read_look
+from shared.hub_refusals import retry_after
 from shared.manifests import Manifest, freeze
 from tests.fuzz import hostile
 from tests.fuzz.form import fuzzed
@@ -28,6 +31,18 @@ COMMIT = "c" * 40
 CONTENT = bytes(range(100))
 FILE = RemoteFile("folder/a b.gguf", len(CONTENT), "a" * 64, True)
 TOKEN = "hf_canary"
+LOOK = read_look(
+    {
+        "commit": COMMIT,
+        "info": {},
+        "entries": [
+            {"type": "file", "path": path, "size": 10**6, "oid": "b" * 40}
+            for path in ("config.json", "model.safetensors", "a.gguf")
+        ],
+    },
+    repo="owner/name",
+    revision="main",
+)
 # Bytes; what is read at a time.
 ROOM = 64
 
@@ -270,9 +285,49 @@ def test_any_metadata_is_a_manifest_that_can_be_kept_or_a_refusal(
     with suppress(WeighbridgeError):
         _assert_keepable(freeze(hub, repo="owner/name", revision="main"))
     with suppress(WeighbridgeError):
-        preview = hub.preview("owner/name", "main")
-        assert preview.likes is None or 0 <= preview.likes < 2**63
-        RepoPreviewSchema().dump(vars(preview) | {"variants": []})
+        said = json.loads(json.dumps(hub.look("owner/name", "main")))
+        look = read_look(said, repo="owner/name", revision="main")
+        assert look.preview.likes is None or 0 <= look.preview.likes < 2**63
+        facts = model_facts.from_hub(look.info, "owner/name")
+        RepoPreviewSchema().dump(vars(look.preview) | {"variants": [], "dimensions": facts})
+        for weights in (0, 1, look.preview.total_bytes or 0):
+            assert memory.estimate(weights, facts).total_bytes >= weights
+
+
+_HEADERS = st.one_of(
+    hostile.BODIES,
+    st.dictionaries(hostile.TEXTS, _JSON, max_size=4).map(json.dumps).map(str.encode),
+    st.binary(max_size=80).map(lambda rest: b"GGUF\x03\0\0\0" + rest),
+    st.binary(max_size=80).map(lambda rest: len(rest).to_bytes(8, "little") + rest),
+)
+
+
+@fuzzed(short=200, long=5_000)
+@given(
+    content=_HEADERS, head=HEADS, status=st.sampled_from([200, 200, 206, 206, 302, 401, 403, 404, 416, 503])
+)
+def test_any_answer_to_a_question_is_one_or_a_refusal(
+    content: bytes, head: dict[str, str], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_request: httpx2.Request) -> httpx2.Response:
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in head.items()]
+        return httpx2.Response(status, stream=httpx2.ByteStream(content), headers=raw)
+
+    def client(_self: Hub) -> httpx2.Client:
+        return httpx2.Client(transport=httpx2.MockTransport(answer), follow_redirects=True)
+
+    monkeypatch.setattr(Hub, "_client", client)
+    hub = Hub(HUB, TOKEN, False)
+    with suppress(WeighbridgeError):
+        FoundRepoSchema(many=True).dump(read_found(hub.search("a", 10)))
+    with suppress(WeighbridgeError):
+        AccessSchema().dump(asdict(hub.access("owner/name")))
+    with suppress(WeighbridgeError):
+        assert len(hub.head("owner/name", COMMIT, "a.gguf", ROOM)) <= ROOM
+    for path in (None, "a.gguf"):
+        told = hub_facts.read(json.loads(json.dumps(hub_facts.fetch(hub, LOOK, path))))
+        RepoPreviewSchema().dump({"dimensions": told.facts, "quantization": told.facts.quantization})
+        memory.estimate(1, told.facts)
 
 
 def _assert_keepable(manifest: Manifest) -> None:

@@ -108,6 +108,18 @@ def test_the_overlays(stack: Stack, models: dict[str, Any], page_of: Callable[..
             take(page, "settings-people-light")
 
 
+def test_discover_and_storage(models: dict[str, Any], page_of: Callable[..., Page]) -> None:
+    for name, screen, theme, address in (
+        ("discover-light", DESK, "light", "/discover"),
+        ("discover-phone-dark", PHONE, "dark", "/discover"),
+        ("storage-dark", DESK, "dark", "/storage"),
+        ("storage-phone-light", PHONE, "light", "/storage"),
+    ):
+        page = page_of(screen, theme)
+        page.goto(address)
+        take(page, name)
+
+
 def _invite(stack: Stack) -> None:
     """A team: people of each role, and what their machines call with."""
     for name, role in (("grace", "admin"), ("ada", "operator"), ("linus", "viewer")):

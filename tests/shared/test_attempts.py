@@ -99,7 +99,7 @@ def test_a_completed_download_is_written_into_the_model(database: Database, mode
     _begin(database, asked.id)
     with database.session() as session:
         facts = {"commit_hash": "c" * 40, "file_size_bytes": 10, "checksum": "sha256:x", "local_path": "/p"}
-        attempts.complete_download(session, asked.id, 1, progress=Progress(bytes_done=10), facts=facts)
+        attempts.complete_download(session, asked.id, 1, progress=Progress(bytes_done=10), columns=facts)
     with database.session() as session:
         model = session.get_one(Model, model_id)
         assert (model.downloaded, model.download_status, model.file_size_bytes) == (True, "Downloaded", 10)
@@ -113,11 +113,11 @@ ENDS: dict[str, Callable[[Any, uuid.UUID, int], Any]] = {
     "complete verify": lambda s, i, a: attempts.complete_verify(
         s, i, a, progress=Progress(), damage=Damage("a/b", "c", {"f": Problem.MISSING}, {})
     ),
-    "complete update": lambda s, i, a: attempts.complete_update(s, i, a, progress=Progress(), facts={}),
+    "complete update": lambda s, i, a: attempts.complete_update(s, i, a, progress=Progress(), columns={}),
     "heartbeat": lambda s, i, a: attempts.heartbeat(s, i, a, lease_seconds=30, progress=Progress()),
     "check": lambda s, i, a: attempts.check(s, i, a),
     "freeze": lambda s, i, a: attempts.freeze(s, i, a, manifest={"commit": "c", "files": []}),
-    "complete": lambda s, i, a: attempts.complete_download(s, i, a, progress=Progress(), facts={}),
+    "complete": lambda s, i, a: attempts.complete_download(s, i, a, progress=Progress(), columns={}),
     "cancel": lambda s, i, a: attempts.stop_canceled(s, i, a, progress=Progress()),
     "give back": lambda s, i, a: attempts.give_back(s, i, a, progress=Progress()),
     "fail": lambda s, i, a: attempts.fail(

@@ -1,6 +1,19 @@
+from typing import Any
+
 import pytest
 
-from shared.quantization import BITS_PER_WEIGHT, PREFERRED, by_preference, from_file_name
+from shared.quantization import (
+    BITS_PER_WEIGHT,
+    PREFERRED,
+    Quantization,
+    Ratings,
+    by_preference,
+    from_config,
+    from_file_name,
+    from_file_type,
+    quality,
+    ratings,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +91,95 @@ def test_else_the_nearest_to_four_and_a_half_bits_is_taken() -> None:
 def test_of_equals_the_smaller_is_taken_and_what_says_nothing_comes_last() -> None:
     assert best("long-name-F16.gguf", "F16.gguf", "BF16.gguf", "m") == "F16.gguf"
     assert best("longer", "long") == "long"
+
+
+def test_a_header_says_the_method_by_llama_cpps_number() -> None:
+    found = [from_file_type(number) for number in (0, 1, 7, 15, 30, 38)]
+    assert [each and each.method for each in found] == ["F32", "F16", "Q8_0", "Q4_K_M", "IQ4_XS", "MXFP4_MOE"]
+    assert from_file_type(1024 + 15) == from_file_type(15)
+    for wrong in (4, 999, -1, True, None, "15", 15.0, [15]):
+        assert from_file_type(wrong) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, Quantization("GPTQ", 4, 4.156)),
+        ({"quant_method": "awq", "bits": 4, "group_size": 64}, Quantization("AWQ", 4, 4.312)),
+        ({"quant_method": "gptq", "bits": 8, "group_size": -1}, Quantization("GPTQ", 8, 8.0)),
+        (
+            {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True},
+            Quantization("NF4", 4, 4.127),
+        ),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, Quantization("FP4", 4, 4.5)),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, Quantization("INT8", 8, 8.0)),
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, Quantization("FP8", 8, 8.0)),
+        ({"quant_method": "mxfp4"}, Quantization("MXFP4", 4, 4.25)),
+        (
+            {"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": 8}}}},
+            Quantization("COMPRESSED-TENSORS", 8, 8.0),
+        ),
+        ({"quant_method": "new"}, None),
+        ({"quant_method": "gptq", "bits": 10**9}, None),
+        ({}, None),
+        ("gptq", None),
+        (None, None),
+    ],
+)
+def test_the_configuration_says_method_and_bits(said: Any, expected: Quantization | None) -> None:
+    assert from_config(said) == expected
+
+
+# llama.cpp, tools/perplexity/README.md, “LLaMA 3 8b Scoreboard”: mean Kullback-Leibler divergence, without an
+# importance matrix where there is such a row, else with one.
+DIVERGENCE = {
+    "F16": 0.000551,
+    "Q8_0": 0.001355,
+    "Q6_K": 0.005452,
+    "Q5_K_M": 0.010762,
+    "Q5_K_S": 0.016595,
+    "Q5_1": 0.018045,
+    "Q5_0": 0.022239,
+    "Q4_K_M": 0.031273,
+    "Q4_K_S": 0.043136,
+    "IQ4_NL": 0.035742,
+    "IQ4_XS": 0.036334,
+    "Q4_1": 0.071683,
+    "Q4_0": 0.071940,
+    "Q3_K_L": 0.087176,
+    "Q3_K_M": 0.101913,
+    "IQ3_M": 0.102534,
+    "IQ3_S": 0.111278,
+    "IQ3_XS": 0.138693,
+    "IQ3_XXS": 0.183625,
+    "Q3_K_S": 0.228217,
+    "IQ2_M": 0.325989,
+    "Q2_K_S": 0.403360,
+    "IQ2_S": 0.439197,
+    "Q2_K": 0.445132,
+    "IQ2_XS": 0.546290,
+    "IQ2_XXS": 0.812022,
+    "IQ1_M": 1.393084,
+    "IQ1_S": 2.211278,
+}
+
+
+@pytest.mark.parametrize(("method", "divergence"), DIVERGENCE.items())
+def test_the_quality_follows_the_published_divergence(method: str, divergence: float) -> None:
+    found = from_file_name(f"{method}.gguf")
+    assert found
+    assert quality(found) == 5 - sum(divergence > limit for limit in (0.01, 0.025, 0.09, 0.25))
+
+
+def test_two_bits_are_poor_whatever_else_is_in_the_file() -> None:
+    found = from_file_name("Q2_K_XL.gguf")
+    assert found
+    assert quality(found) == 1
+
+
+def test_ratings_are_the_catalogs_and_else_the_quality_by_rule() -> None:
+    q4 = from_file_name("Q4_K_M.gguf")
+    assert ratings(None) is None
+    assert ratings(q4) == Ratings(None, None, 3)
+    assert ratings(q4, {"speed": 5, "quality": 4}) == Ratings(5, None, 4)
+    assert ratings(None, {"memory": 2}) == Ratings(None, 2, None)

@@ -5,7 +5,7 @@ import pytest
 from celery import Celery
 from sqlalchemy import func, insert, select, update
 
-from shared import attempts, claims, events, operations, presence, progress
+from shared import attempts, claims, events, fleet, operations, presence, progress
 from shared.tables import DownloadStatus, IdempotencyKey, Model, Operation, Volume
 from tests.conftest import local_model
 from worker_service.context import Context
@@ -39,6 +39,17 @@ def test_after_a_flush_the_claim_and_the_nudge_come_back(context: Context, model
     assert context.redis.llen("weighbridge:downloads") == 1, "one waiting message is enough"
     sweeper.stop()
     assert presence.workers(context.redis) == {}
+
+
+def test_each_sweep_tells_what_memory_the_machine_has_and_the_end_takes_it_back(context: Context) -> None:
+    sweeper = _sweeper(context)
+    sweeper.sweep()
+    (machine,) = fleet.machines(context.redis)
+    ram = machine.devices[0]
+    assert (machine.worker, ram.kind) == ("w@test", "cpu")
+    assert 0 < ram.available_bytes < ram.total_bytes
+    sweeper.stop()
+    assert fleet.machines(context.redis) == []
 
 
 def test_an_operation_that_the_sweep_ends_gives_its_claim_back(context: Context, model: Model) -> None:

@@ -48,7 +48,7 @@ def _state(shop: Workbench, model_id: int) -> dict[str, Any]:
     """All that an update may not touch before it is done."""
     model = shop.model(model_id)
     names = ("commit_hash", "local_path", "file_size_bytes", "checksum", "manifest", "former", "error")
-    more = ("unsafe_files", "verified_at", "damaged_files", "downloaded", "download_status")
+    more = ("facts", "unsafe_files", "verified_at", "damaged_files", "downloaded", "download_status")
     return {name: getattr(model, name) for name in (*names, *more)}
 
 
@@ -282,7 +282,7 @@ def test_an_update_whose_worker_died_is_finished_by_the_next(
     asked = shop.ask(OperationKind.UPDATE, model_id)
     places: dict[str, tuple[Any, str]] = {
         "after the manifest": (updates, "fetch"),
-        "after the files": (updates, "facts_of"),
+        "after the files": (updates, "columns_of"),
         "before the end is committed": (attempts, "complete_update"),
     }
     owner, name = places[step]

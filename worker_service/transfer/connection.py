@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from shared.errors import DownloadFailed, DownloadStalled, UnusableAnswer, WeighbridgeError
-from shared.hub import unreachable
+from shared.hub_refusals import unreachable
 from worker_service.transfer.halt import Halt
 
 # How long a connection that is being made may be deaf to the halt.

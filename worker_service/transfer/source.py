@@ -10,7 +10,8 @@ from http import HTTPStatus
 from urllib.parse import quote, urljoin
 
 from shared.errors import DownloadFailed, FileNotFound, UnusableAnswer
-from shared.hub import RemoteFile, is_passing, refusal, request_headers, retry_after
+from shared.hub import RemoteFile, request_headers
+from shared.hub_refusals import is_passing, refusal, retry_after
 from worker_service.transfer.connection import POLL_SECONDS, Body, Origin, Retry, Wire, origin_of
 
 MOST_REDIRECTS = 5

@@ -613,6 +613,19 @@ export interface paths {
                     name?: string;
                     /** @description Part of the name, repository or file. */
                     q?: string;
+                    /** @description In any case. */
+                    architecture?: string;
+                    /** @description In any case. */
+                    family?: string;
+                    /** @description Its method, such as Q4_K_M, in any case. */
+                    quantization?: string;
+                    /** @description In any case. */
+                    license?: string;
+                    hiddenSize?: number;
+                    /** @description Tokens. */
+                    minContextLength?: number;
+                    minParameterCount?: number;
+                    maxParameterCount?: number;
                     sort?: "name" | "-name" | "createdAt" | "-createdAt" | "updatedAt" | "-updatedAt" | "lastUsedAt" | "-lastUsedAt" | "downloadedAt" | "-downloadedAt" | "fileSizeBytes" | "-fileSizeBytes" | "type" | "-type" | "category" | "-category" | "downloadStatus" | "-downloadStatus" | "provider" | "-provider" | "hfRepo" | "-hfRepo";
                 };
                 header?: never;
@@ -1017,6 +1030,52 @@ export interface paths {
                 default: components["responses"]["DEFAULT_ERROR"];
             };
         };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/compatibility": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hold a model against requirements; nothing is changed. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    model_id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Requirements"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Compatibility"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1710,6 +1769,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hub/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find repositories by a part of their name, the most downloaded first, while a person types. */
+        get: {
+            parameters: {
+                query: {
+                    /** @description A part of owner/name. */
+                    q: string;
+                    /** @description At most so many. */
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        /** @description true: the Hub can't be asked now; this is what it said within the last 24 h. */
+                        "X-Hub-Stale"?: "true" | "false";
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FoundRepo"][];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/hub/repo": {
         parameters: {
             query?: never;
@@ -1717,14 +1821,63 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Preview a repository: its facts, and the files to choose from with one that is recommended. */
+        /**
+         * Preview a repository: its facts, and the files to choose from with one that is recommended.
+         * @description What the Hub says counts for 5 minutes; while it is away, for 24 hours, as `stale`.
+         */
         get: {
             parameters: {
                 query: {
                     /** @description owner/name. */
                     repo: string;
+                    /** @description Ask with this model's token, if it has one of its own. */
+                    modelId?: number;
                     /** @description A branch, tag or commit. */
                     revision?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RepoPreview"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hub/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ask whether a repository's files could be fetched now; if not, say why, and what solves it.
+         * @description A gate is no error here: it is the answer. What the Hub says counts for 5 seconds.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description owner/name. */
+                    repo: string;
                     /** @description Ask with this model's token, if it has one of its own. */
                     modelId?: number;
                 };
@@ -1740,7 +1893,61 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["RepoPreview"];
+                        "application/json": components["schemas"]["Access"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hub/estimate-memory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Estimate the memory that a file, or a repository at several precisions, takes once it is loaded.
+         * @description docs/memory.md has the formula, and what it does not know.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description owner/name. */
+                    repo: string;
+                    /** @description Ask with this model's token, if it has one of its own. */
+                    modelId?: number;
+                    /** @description A branch, tag or commit. */
+                    revision?: string;
+                    /** @description A GGUF file (of a sharded one the first part); none: the whole repository. */
+                    filename?: string;
+                    /** @description Tokens; none: 8192, or the model's own context if that is shorter. */
+                    contextLength?: number;
+                    /** @description How the KV cache is stored. */
+                    cacheType?: "f16" | "q8_0" | "q4_0";
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MemoryEstimate"];
                     };
                 };
                 422: components["responses"]["UNPROCESSABLE_ENTITY"];
@@ -2082,6 +2289,98 @@ export interface paths {
                         "application/json": components["schemas"]["Featured"];
                     };
                 };
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/modelfiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is on the volume and in the register, grouped by repository; `include=storage`: the volume too. */
+        get: {
+            parameters: {
+                query?: {
+                    page?: number;
+                    pageSize?: number;
+                    /** @description Part of the repository's name. */
+                    q?: string;
+                    /** @description `storage`: the volume too. */
+                    include?: "storage";
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        /** @description JSON: total, total_pages, first_page, last_page, page, previous_page, next_page. */
+                        "X-Pagination"?: string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ModelFiles"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/modelfiles/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The facts of a repository, or of one of its files: the register's where it has any, else the Hub's. */
+        get: {
+            parameters: {
+                query: {
+                    /** @description owner/name. */
+                    repo: string;
+                    /** @description Ask with this model's token, if it has one of its own. */
+                    modelId?: number;
+                    /** @description One of its files; without, the repository. */
+                    filename?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ModelFileMetadata"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
                 default: components["responses"]["DEFAULT_ERROR"];
             };
         };
@@ -2488,14 +2787,24 @@ export interface components {
             family: string | null;
             parameterCount: number | null;
             quantization: null | components["schemas"]["Quantization"];
+            /** @description Of the tensors; null where they have several. */
+            dtype: string | null;
+            /** @description Tokens. */
             contextLength: number | null;
             hiddenSize: number | null;
             layers: number | null;
             heads: number | null;
             kvHeads: number | null;
+            headDim: number | null;
             vocabSize: number | null;
+            /** @description Writes text token by token, so it keeps a KV cache. */
+            isGenerative: boolean | null;
             license: string | null;
             tags: string[];
+            baseModel: string | null;
+            requiresTrustRemoteCode: boolean | null;
+            /** @description Of the tensors as they are stored. */
+            weightsBytes: number | null;
         };
         Runtime: {
             status: string;
@@ -2704,6 +3013,48 @@ export interface components {
              */
             expiresAt: string | null;
         };
+        Requirements: {
+            downloaded?: boolean;
+            /** @enum {unknown} */
+            category?: "llm" | "embedding" | "reranker" | "splade";
+            /** @description One of these. */
+            architectures?: string[];
+            /** @description One of these. */
+            families?: string[];
+            /** @description One of these. */
+            quantizations?: string[];
+            /** @description One of these, such as gguf, safetensors. */
+            formats?: string[];
+            /** @description One of these. */
+            licenses?: string[];
+            /** @description Of an embedding model: its dimension. */
+            hiddenSize?: number;
+            vocabSize?: number;
+            /** @description Tokens. */
+            minContextLength?: number;
+            minParameterCount?: number;
+            maxParameterCount?: number;
+            maxMemoryBytes?: number;
+            /** @description Tokens for which maxMemoryBytes is judged. */
+            contextLength?: number;
+            /** @description false: a model that needs it is not compatible. */
+            allowRemoteCode?: boolean;
+        };
+        Check: {
+            /** @description Its field in the request. */
+            requirement: string;
+            /** @enum {string} */
+            verdict: "met" | "unmet" | "unknown";
+            expected: unknown;
+            /** @description null: not known of this model. */
+            actual: unknown;
+        };
+        Compatibility: {
+            modelId: number;
+            /** @description false: a requirement is not met; null: one can't be judged. */
+            compatible: boolean | null;
+            checks: components["schemas"]["Check"][];
+        };
         Cancel: {
             /**
              * @description Drop the partial bytes too.
@@ -2813,10 +3164,47 @@ export interface components {
             revision: string | null;
             filename: string | null;
         };
+        FoundRepo: {
+            repo: string;
+            likes: number | null;
+            downloads: number | null;
+            /**
+             * @description Whether a license must be accepted first, and who decides.
+             * @enum {unknown}
+             */
+            gated: false | "auto" | "manual";
+            private: boolean;
+            pipelineTag: string | null;
+            libraryName: string | null;
+            /** Format: date-time */
+            lastModified: string | null;
+        };
+        Dimensions: {
+            /** @description Tokens. */
+            contextLength: number | null;
+            hiddenSize: number | null;
+            layers: number | null;
+            heads: number | null;
+            kvHeads: number | null;
+            headDim: number | null;
+            vocabSize: number | null;
+        };
+        PrecisionSize: {
+            diskBytes: number;
+            /** @description To load them, with a cache for estimateContextLength tokens if it is known. */
+            memoryBytes: number;
+            /** @description A worker's machine could load it; null: none has told. */
+            fits: boolean | null;
+        };
+        EstimatedSizes: {
+            q4: components["schemas"]["PrecisionSize"];
+            q8: components["schemas"]["PrecisionSize"];
+            fp16: components["schemas"]["PrecisionSize"];
+        };
         Ratings: {
-            speed: number;
-            memory: number;
-            quality: number;
+            speed: number | null;
+            memory: number | null;
+            quality: number | null;
         };
         Variant: {
             /** @enum {string} */
@@ -2830,9 +3218,16 @@ export interface components {
             quantization: components["schemas"]["Quantization"] | null;
             /** @description True for one, if there is a choice. */
             recommended: boolean;
-            /** @description null: not known. */
+            /** @description Memory and disk; null: not known of one, and the other does. */
             fits: boolean | null;
+            /** @description A worker's machine could load it; null: none has told. */
+            fitsMemory: boolean | null;
+            /** @description The volume has room for it after the queue; null: no worker has looked. */
+            fitsDisk: boolean | null;
+            /** @description To load it, with a cache for estimateContextLength tokens. */
             memoryBytes: number | null;
+            /** @description What the memory figure leaves out, because it is not known. */
+            memoryUnknown: string[];
             ratings: null | components["schemas"]["Ratings"];
             /** @enum {string} */
             status: "available" | "downloading" | "downloaded";
@@ -2846,6 +3241,10 @@ export interface components {
             kind: "projector" | "imatrix";
         };
         RepoPreview: {
+            /** @description The Hub can't be asked now; this is what it said at fetchedAt. */
+            stale: boolean;
+            /** Format: date-time */
+            fetchedAt: string;
             repo: string;
             revision: string;
             commitHash: string;
@@ -2871,12 +3270,82 @@ export interface components {
             family: string | null;
             parameterCount: number | null;
             contextLength: number | null;
+            dimensions: components["schemas"]["Dimensions"];
+            /** @description Of the repository as a whole. */
+            quantization: components["schemas"]["Quantization"] | null;
+            /** @description Of all the tensors; null: mixed or not known. */
+            dtype: string | null;
+            /** @description null: the number of parameters is not known. */
+            estimatedSizes: components["schemas"]["EstimatedSizes"] | null;
+            /** @description How many tokens the memory figures count with; null: it keeps no cache. */
+            estimateContextLength: number | null;
             /** @description null: the file list is not shown without access. */
             totalBytes: number | null;
             fileCount: number | null;
             /** @description By size. */
             variants: components["schemas"]["Variant"][];
             extras: components["schemas"]["Extra"][];
+        };
+        Access: {
+            repo: string;
+            /** @enum {unknown} */
+            status: "ok" | "token_missing" | "token_invalid" | "license_not_accepted" | "pending" | "denied" | "not_found";
+            /**
+             * @description Whether a license must be accepted first, and who decides.
+             * @enum {unknown|null}
+             */
+            gated: false | "auto" | "manual" | null;
+            /** @description What stands in the way, as a sentence. */
+            detail: string;
+            /** @description What to do; null where all is well. */
+            remedy: string | null;
+            /** @description The repository's page, where a license is accepted. */
+            link: string;
+            /**
+             * @description Whose token was sent; null: none.
+             * @enum {string|null}
+             */
+            tokenSource: "model" | "server" | null;
+        };
+        Fit: {
+            worker: string;
+            /** @enum {string} */
+            device: "cpu" | "gpu";
+            name: string;
+            totalBytes: number;
+            availableBytes: number;
+            fits: boolean;
+        };
+        Estimate: {
+            /** @description Of a file its method (Q4_K_M), of a repository q4, q8, fp16, or as it is stored. */
+            precision: string;
+            weightsBytes: number;
+            /** @description 0: the model keeps none; null: not known. */
+            kvCacheBytes: number | null;
+            overheadBytes: number;
+            /** @description Without what is not known. */
+            totalBytes: number;
+            /** @description What the memory figure leaves out, because it is not known. */
+            unknown: string[];
+            /** @description A worker's machine has the room; null: none has told. */
+            fits: boolean | null;
+            fitsOn: components["schemas"]["Fit"][];
+        };
+        MemoryEstimate: {
+            /** @description The Hub can't be asked now; this is what it said at fetchedAt. */
+            stale: boolean;
+            /** Format: date-time */
+            fetchedAt: string;
+            repo: string;
+            revision: string;
+            filename: string | null;
+            /** @description How many tokens the cache is counted for; null: it keeps none. */
+            contextLength: number | null;
+            /** @enum {unknown} */
+            cacheType: "f16" | "q8_0" | "q4_0";
+            parameterCount: number | null;
+            /** @description None: neither sizes nor the number of parameters are known. */
+            estimates: components["schemas"]["Estimate"][];
         };
         Cache: {
             /** @description null until the cache has been scanned. */
@@ -3052,6 +3521,8 @@ export interface components {
             contextWindow: number | null;
             tags: string[];
             links: components["schemas"]["CatalogLinks"];
+            /** @description As the entry declares. */
+            ratings: components["schemas"]["Ratings"] | null;
             /** @description `built-in`, or the operator's file. */
             source: string;
             sizeOnDiskBytes: number;
@@ -3092,6 +3563,86 @@ export interface components {
             /** @description The day on which the list changed (RFC 3339). */
             lastUpdated: string;
         };
+        RepositoryFacts: {
+            /** @description From the curated catalog. */
+            description: string | null;
+            family: string | null;
+            architecture: string | null;
+            parameterCount: number | null;
+            license: string | null;
+            tags: string[];
+            baseModel: string | null;
+            links: components["schemas"]["CatalogLinks"];
+        };
+        ModelFile: {
+            modelId: number;
+            name: string;
+            /** @description null: the whole repository. */
+            filename: string | null;
+            revision: string;
+            /** @enum {unknown|null} */
+            category: "llm" | "embedding" | "reranker" | "splade" | null;
+            /** @description null: not known before it is here. */
+            sizeBytes: number | null;
+            /** @enum {string} */
+            status: "available" | "downloading" | "downloaded";
+            /** @description What is going on with it now. */
+            progress: components["schemas"]["Operation"] | null;
+            /** @description To load it, with a cache for 8192 tokens. */
+            memoryBytes: number | null;
+            memoryUnknown: string[];
+            /** @description A worker's machine could load it; null: none has told. */
+            fitsMemory: boolean | null;
+            ratings: null | components["schemas"]["Ratings"];
+            metadata: components["schemas"]["ModelFacts"];
+        };
+        Repository: {
+            repo: string;
+            /** @description A model of the register has files of it. */
+            isManaged: boolean;
+            /** @description What the cache holds of it, as the last scan saw it. */
+            sizeOnDiskBytes: number;
+            metadata: components["schemas"]["RepositoryFacts"];
+            /** @description Its models, by file and revision. */
+            variants: components["schemas"]["ModelFile"][];
+        };
+        ModelFiles: {
+            /** @description By name. */
+            repositories: components["schemas"]["Repository"][];
+            /** @description With include=storage, else null. */
+            storage: components["schemas"]["Storage"] | null;
+        };
+        ModelFileMetadata: {
+            architecture: string | null;
+            family: string | null;
+            parameterCount: number | null;
+            quantization: null | components["schemas"]["Quantization"];
+            /** @description Of the tensors; null where they have several. */
+            dtype: string | null;
+            /** @description Tokens. */
+            contextLength: number | null;
+            hiddenSize: number | null;
+            layers: number | null;
+            heads: number | null;
+            kvHeads: number | null;
+            headDim: number | null;
+            vocabSize: number | null;
+            /** @description Writes text token by token, so it keeps a KV cache. */
+            isGenerative: boolean | null;
+            license: string | null;
+            tags: string[];
+            baseModel: string | null;
+            requiresTrustRemoteCode: boolean | null;
+            /** @description Of the tensors as they are stored. */
+            weightsBytes: number | null;
+            repo: string;
+            filename: string | null;
+            ratings: null | components["schemas"]["Ratings"];
+            /** @enum {string} */
+            source: "register" | "hub";
+            /** @description The Hub can't be asked now; this is what it said within the last 24 h. */
+            stale: boolean;
+        };
         Probe: {
             /** @enum {string} */
             status: "ok" | "degraded" | "unavailable";
@@ -3104,6 +3655,21 @@ export interface components {
             /** @enum {string} */
             status: "ok" | "degraded" | "unavailable";
             queues: components["schemas"]["WorkerQueue"][];
+        };
+        Device: {
+            /**
+             * @description cpu: the machine's RAM.
+             * @enum {string}
+             */
+            kind: "cpu" | "gpu";
+            /** @description The processor's architecture, or the GPU's name. */
+            name: string;
+            totalBytes: number;
+            /** @description At the worker's last beat. */
+            availableBytes: number;
+        };
+        Machine: {
+            devices: components["schemas"]["Device"][];
         };
         CircuitBreaker: {
             /**
@@ -3131,6 +3697,8 @@ export interface components {
             database: components["schemas"]["Probe"];
             redis: components["schemas"]["Probe"];
             workers: components["schemas"]["Workers"];
+            /** @description One for each host, or container with a limit of its own. */
+            machines: components["schemas"]["Machine"][];
             hub: components["schemas"]["Hub"];
             /** @description WEIGHBRIDGE_CATALOG_ONLY is set: other models of the Hub are refused. */
             catalogOnly: boolean;

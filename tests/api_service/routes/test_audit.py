@@ -147,13 +147,17 @@ WRITES: dict[str, tuple[Callable[[Api], Any], Action]] = {
 }
 
 
+# A POST for the sake of its body.
+READS = {"compatibility.check"}
+
+
 def test_every_route_that_writes_has_its_test_here(api: Api) -> None:
     writes = {
         rule.endpoint
         for rule in api.client.application.url_map.iter_rules()
         if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
     }
-    assert writes == WRITES.keys()
+    assert writes - READS == WRITES.keys()
 
 
 @pytest.mark.parametrize("endpoint", WRITES)

@@ -41,7 +41,7 @@ def _finish(database: Database, task: dict[str, Any], *, size: int = 5) -> None:
     facts = {"manifest": manifest, "file_size_bytes": size}
     with database.session() as session:
         attempts.begin(session, operation_id, worker="w", lease_seconds=30)
-        attempts.complete_download(session, operation_id, 1, progress=Progress(), facts=facts)
+        attempts.complete_download(session, operation_id, 1, progress=Progress(), columns=facts)
 
 
 def test_the_catalog_lists_every_entry_in_its_order_and_says_all_of_it(api: Api) -> None:
@@ -76,6 +76,7 @@ def test_the_catalog_lists_every_entry_in_its_order_and_says_all_of_it(api: Api)
             "paper": "https://arxiv.org/abs/2309.07597",
             "homepage": "https://github.com/FlagOpen/FlagEmbedding",
         },
+        "ratings": None,
         "source": "built-in",
         "installed": False,
         "downloadStatus": None,

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from api_service import create_app
-from shared import presence
+from shared import fleet, presence
+from shared.fleet import Device, Machine
 from shared.settings import Settings
 from tests.conftest import ADMIN_TOKEN, HOSTED, LOCAL, Api, make_settings
 
@@ -26,6 +27,22 @@ def test_health_tells_of_every_part(api: Api, redis: Any) -> None:
     ]
     presence.leave(redis, "control@a", ["control"])
     assert api.get("/api/health").json["status"] == "degraded"
+
+
+def test_health_tells_what_memory_there_is_and_names_no_host(api: Api, redis: Any) -> None:
+    assert api.get("/api/health", token=None).json["machines"] == []
+    devices = (Device("cpu", "x86_64", 64, 40), Device("gpu", "NVIDIA L4", 24, 20))
+    fleet.note(redis, Machine("control@canary", devices))
+    answer = api.get("/api/health", token=None)
+    assert answer.json["machines"] == [
+        {
+            "devices": [
+                {"kind": "cpu", "name": "x86_64", "totalBytes": 64, "availableBytes": 40},
+                {"kind": "gpu", "name": "NVIDIA L4", "totalBytes": 24, "availableBytes": 20},
+            ]
+        }
+    ]
+    assert "canary" not in answer.text
 
 
 @pytest.fixture
@@ -52,7 +69,8 @@ def test_without_redis_requests_still_succeed_and_health_says_so(without_redis: 
     model = without_redis.post("/api/models", LOCAL | {"downloadNow": True})
     assert (model.status_code, model.json["downloadStatus"]) == (201, "Pending")
     assert without_redis.get("/api/models").status_code == 200
-    assert without_redis.get("/api/health").json["redis"]["status"] == "unavailable"
+    health = without_redis.get("/api/health").json
+    assert (health["redis"]["status"], health["machines"]) == ("unavailable", [])
     assert without_redis.get("/readyz").status_code == 503
 
 

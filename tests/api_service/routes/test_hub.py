@@ -1,5 +1,6 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from api_service import create_app
+from api_service.blueprint import Blueprint
 from shared.database import Database
 from shared.settings import Settings
 from shared.tables import DownloadStatus, Model
@@ -27,6 +29,9 @@ GGUF = {
 }
 FIRST_PART = "BF16/Qwen3-0.6B-BF16-00001-of-00003.gguf"
 Q4 = "Qwen3-0.6B-Q4_K_M.gguf"
+NO_DIMENSIONS = dict.fromkeys(
+    ("contextLength", "hiddenSize", "layers", "heads", "kvHeads", "headDim", "vocabSize")
+)
 GGUF_INFO = {
     "tags": ["gguf", "en", "license:apache-2.0"],
     "likes": 12,
@@ -57,7 +62,9 @@ def api_with(settings: Settings, **changed: str) -> Iterator[Api]:
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "REDIS_URL": settings.redis_url.get_secret_value(),
     }
-    app = create_app(make_settings(**(same | changed)))
+    with pytest.MonkeyPatch.context() as undocumented:  # as the `api` of all tests
+        undocumented.setattr(Blueprint, "register_views_in_doc", lambda *_args, **_kwargs: None)
+        app = create_app(make_settings(**(same | changed)))
     yield Api(app.test_client())
     app.extensions["weighbridge"].database.dispose()
 
@@ -67,6 +74,12 @@ def asking(settings: Settings, hub: HubServer, redis: Any) -> Iterator[Api]:
     """The API, with our Hub as its own."""
     with api_with(settings, HF_ENDPOINT=hub.url) as found:
         yield found
+
+
+@pytest.fixture
+def forget(redis: Any) -> Callable[[], None]:
+    """Lets the Hub be asked anew."""
+    return lambda: redis.flushdb()
 
 
 def preview(api: Api, repo: str = REPO, **query: Any) -> TestResponse:
@@ -82,7 +95,9 @@ def test_both_want_a_caller(asking: Api, hub: HubServer, path: str) -> None:
 def test_a_gguf_repository_is_shown_with_its_choices(asking: Api, hub: HubServer) -> None:
     commit = hub.add_repo(REPO, GGUF, info=GGUF_INFO)
     body = preview(asking).json
-    variants = body.pop("variants")
+    variants, sizes, fetched_at = (body.pop(name) for name in ("variants", "estimatedSizes", "fetchedAt"))
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(fetched_at)) < timedelta(minutes=1)
+    assert sizes["fp16"]["diskBytes"] == 2 * 596049920
     assert body == {
         "repo": REPO,
         "revision": "main",
@@ -104,6 +119,11 @@ def test_a_gguf_repository_is_shown_with_its_choices(asking: Api, hub: HubServer
         "family": "Qwen",
         "parameterCount": 596049920,
         "contextLength": 40960,
+        "dimensions": NO_DIMENSIONS | {"contextLength": 40960},
+        "quantization": None,
+        "dtype": None,
+        "estimateContextLength": 8192,
+        "stale": False,
         "totalBytes": sum(map(len, GGUF.values())),
         "fileCount": len(GGUF),
         "extras": [
@@ -122,7 +142,7 @@ def test_a_gguf_repository_is_shown_with_its_choices(asking: Api, hub: HubServer
     assert variants[2]["fileNames"] == sorted(name for name in GGUF if name.startswith("BF16/"))
     for each in variants:
         assert (each["kind"], each["status"], each["modelId"]) == ("gguf", "available", None)
-        assert (each["fits"], each["memoryBytes"], each["ratings"]) == (None, None, None)
+        assert (each["fits"], each["fitsMemory"], each["fitsDisk"]) == (None, None, None)
 
 
 def test_a_safetensors_repository_is_one_choice(asking: Api, hub: HubServer) -> None:
@@ -150,7 +170,10 @@ def test_a_safetensors_repository_is_one_choice(asking: Api, hub: HubServer) -> 
             "quantization": None,
             "recommended": False,
             "fits": None,
-            "memoryBytes": None,
+            "fitsMemory": None,
+            "fitsDisk": None,
+            "memoryBytes": 120,  # a fifth more than the weights: nothing is known of its dimensions
+            "memoryUnknown": ["kvCache", "overhead"],
             "ratings": None,
             "status": "available",
             "modelId": None,
@@ -322,11 +345,15 @@ FACTS = (
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda value: repr(value)[:30])
-def test_values_of_a_wrong_kind_count_as_not_said(asking: Api, hub: HubServer, wrong: Any) -> None:
+def test_values_of_a_wrong_kind_count_as_not_said(
+    asking: Api, hub: HubServer, forget: Callable[[], None], wrong: Any
+) -> None:
     for facts in ({name: wrong} for name in FACTS):
         hub.add_repo(REPO, GGUF, info=facts)
+        forget()
         assert preview(asking).status_code == 200, facts
     hub.add_repo(REPO, GGUF, info=dict.fromkeys(FACTS, wrong))
+    forget()
     answer = preview(asking)
     assert answer.status_code == 200
     assert not any(bad in answer.text for bad in ("\\u0000", "\\u001b", "\\ud800", "x" * 2001))
@@ -386,7 +413,9 @@ def test_a_repository_registered_as_a_whole_is_told_of(asking: Api, hub: HubServ
 CANARY = "hf_canary-of-the-model"
 
 
-def test_the_token_of_the_model_is_used_and_never_shown(asking: Api, hub: HubServer) -> None:
+def test_the_token_of_the_model_is_used_and_never_shown(
+    asking: Api, hub: HubServer, forget: Callable[[], None]
+) -> None:
     hub.add_repo(REPO, GGUF, private=True)
     hub.add_token(CANARY, REPO)
     model = register(asking, "Mine", hfToken=CANARY)
@@ -395,6 +424,7 @@ def test_the_token_of_the_model_is_used_and_never_shown(asking: Api, hub: HubSer
     assert CANARY not in answer.text
     assert preview(asking).status_code == 404
     hub.tokens.clear()
+    forget()
     refused = preview(asking, modelId=model)
     assert (refused.status_code, refused.json["code"]) == (424, "INVALID_HF_TOKEN")
     assert CANARY not in refused.text

@@ -35,7 +35,7 @@ def _end(database: Database, task: dict[str, Any], *, fails: bool) -> None:
                 session, operation_id, 1, error=ChecksumMismatch(), progress=progress, max_attempts=1
             )
         else:
-            attempts.complete_download(session, operation_id, 1, progress=Progress(), facts={})
+            attempts.complete_download(session, operation_id, 1, progress=Progress(), columns={})
 
 
 def _queue(api: Api) -> dict[str, list[str]]:

@@ -38,7 +38,7 @@ def _downloaded(api: Api, database: Database, files: dict[str, int], **fields: A
     with database.session() as session:
         attempts.begin(session, operation_id, worker="w", lease_seconds=30)
         facts = {"manifest": manifest, "file_size_bytes": sum(files.values())}
-        attempts.complete_download(session, operation_id, 1, progress=Progress(), facts=facts)
+        attempts.complete_download(session, operation_id, 1, progress=Progress(), columns=facts)
     return int(model["id"])
 
 

@@ -64,7 +64,7 @@ def _downloaded(api: Api, hub: HubServer, database: Database, **fields: Any) -> 
         assert begun is not None
         size = sum(file["size"] for file in manifest["files"])
         facts = {"commit_hash": manifest["commit"], "manifest": manifest, "file_size_bytes": size}
-        attempts.complete_download(session, operation_id, 1, progress=Progress(), facts=facts)
+        attempts.complete_download(session, operation_id, 1, progress=Progress(), columns=facts)
     return int(model["id"])
 
 
@@ -74,7 +74,7 @@ def _updated(api: Api, database: Database, model_id: int, manifest: dict[str, An
     with database.session() as session:
         attempts.begin(session, uuid.UUID(task), worker="w", lease_seconds=30)
         facts = {"commit_hash": manifest["commit"], "manifest": manifest, "file_size_bytes": 1000}
-        attempts.complete_update(session, uuid.UUID(task), 1, progress=Progress(), facts=facts)
+        attempts.complete_update(session, uuid.UUID(task), 1, progress=Progress(), columns=facts)
 
 
 # What would change
