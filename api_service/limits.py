@@ -39,6 +39,7 @@ def register(app: Flask, settings: Settings, redis: Redis) -> None:
         "hub.preview_repo": hub,
         "hub.check_access": hub,
         "hub.estimate_memory": hub,
+        "modelfiles.get_metadata": hub,
         "updates.look": hub,
     }
     for endpoint, limit in limits.items():

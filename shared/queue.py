@@ -4,14 +4,15 @@ import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shared import operations
-from shared.errors import OperationNotFound
+from shared.errors import ModelNotFound, OperationNotFound
 from shared.manifests import FETCHING
-from shared.tables import UNFINISHED, Operation, OperationStatus, Result
+from shared.tables import UNFINISHED, Model, Operation, OperationKind, OperationStatus, Result
 
 # How long a finished download is news.
 FINISHED_FOR = timedelta(hours=24)
@@ -39,6 +40,24 @@ _SECTIONS = {
 def downloads() -> Select[Operation]:
     """Every download and update that was ever asked for: what brings files."""
     return select(Operation).where(Operation.kind.in_(FETCHING))
+
+
+def latest_of(session: Session, model_id: int) -> tuple[Row[Any], Operation | None]:
+    """Type, downloaded, download_status and error of a model, and the download that was asked for last.
+
+    In one query: nothing is asked more often. Raises ModelNotFound.
+    """
+    of_model = (Operation.model_id == Model.id) & (Operation.kind == OperationKind.DOWNLOAD)
+    found = session.execute(
+        select(Model.type, Model.downloaded, Model.download_status, Model.error, Operation)
+        .outerjoin(Operation, of_model)
+        .where(Model.id == model_id)
+        .order_by(Operation.created_at.desc())
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        raise ModelNotFound()
+    return found, found.Operation
 
 
 def sections(session: Session) -> dict[Section, list[Operation]]:

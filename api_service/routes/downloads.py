@@ -8,7 +8,7 @@ from api_service.replies import announce, announce_cancel, operation_bodies
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.models import CancelSchema
 from api_service.schemas.operations import OperationSchema, no_download
-from shared import operations, registry
+from shared import operations, queue, registry
 from shared.audit import Action
 from shared.errors import NotALocalModel
 from shared.operations import Requested
@@ -61,10 +61,9 @@ def cancel_download(fields: dict[str, Any], model_id: int) -> Any:
 def download_status(model_id: int) -> Any:
     """The progress of the last download, in the model's words."""
     with parts().database.session() as session:
-        model = registry.get(session, model_id)
-        if model.type is not ModelType.LOCAL:
-            raise NotALocalModel()
-        operation = operations.latest_download(session, model_id)
+        model, operation = queue.latest_of(session, model_id)
+    if model.type is not ModelType.LOCAL:
+        raise NotALocalModel()
     if operation is None:
         return no_download(model_id)
     body = operation_bodies([operation], in_model_words=True)[0]
