@@ -10,6 +10,7 @@ from api_service.hub_answers import HubAnswers
 from api_service.hub_breaker import HubBreaker
 from api_service.live import Live
 from api_service.parts import Parts
+from api_service.rendered import Rendered
 from api_service.routes import (
     audit,
     cache,
@@ -81,6 +82,7 @@ def create_app(settings: Settings) -> Flask:
         Live(settings, database, redis),
         single_sign_on(app, settings),
         curated,
+        Rendered(),
     )
     browsers.register(app, settings)
     requests_log.register(app)

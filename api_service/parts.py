@@ -23,6 +23,7 @@ from shared.tables import Model
 
 if TYPE_CHECKING:  # it stands on the replies, which stand on this module
     from api_service.live import Live
+    from api_service.rendered import Rendered
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Parts:
     live: "Live"
     single_sign_on: SingleSignOn | None
     catalog: Catalog
+    rendered: "Rendered"
 
 
 def parts() -> Parts:

@@ -146,6 +146,11 @@ def get(session: Session, model_id: int) -> Model:
     return model
 
 
+def several(session: Session, model_ids: Sequence[int]) -> Sequence[Model]:
+    """Those of these models that there are, in any order."""
+    return session.scalars(select(Model).where(Model.id.in_(model_ids))).all()
+
+
 def check_download(model: Model, limits: Limits) -> None:
     """Raise NotInCatalog where bytes of this model may not be fetched: it may be older than the switch."""
     names = ("source", "hf_repo", "revision", "model_file")

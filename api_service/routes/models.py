@@ -10,9 +10,10 @@ from sqlalchemy import BigInteger, Select, func, or_, select
 from api_service import providers
 from api_service.blueprint import Blueprint
 from api_service.errors import usage_facts
-from api_service.pages import PAGINATION_HEADERS, page_of
+from api_service.pages import PAGINATION_HEADERS, rows_of_page
 from api_service.parts import asked_by, audited, parts
-from api_service.replies import announce, model_bodies, model_body, operation_bodies
+from api_service.rendered import version
+from api_service.replies import announce, model_body, operation_bodies
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.models import (
     DeleteQuery,
@@ -68,14 +69,11 @@ _COUNTS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
 @blueprint.response(200, ModelSchema(many=True), headers=PAGINATION_HEADERS)
 def list_models(query: dict[str, Any]) -> Any:
     """List models: filtered, sorted and paged by the server."""
+    wanted = _sorted(_filtered(query), query["sort"]).with_only_columns(*version())
     with parts().database.session() as session:
-        models, header = page_of(
-            session,
-            _sorted(_filtered(query), query["sort"]),
-            page=query["page"],
-            page_size=query["page_size"],
-        )
-        return model_bodies(session, models), {"X-Pagination": header}
+        found, header = rows_of_page(session, wanted, page=query["page"], page_size=query["page_size"])
+        texts = parts().rendered.texts(session, found)
+    return Response(f"[{','.join(texts)}]", mimetype="application/json", headers={"X-Pagination": header})
 
 
 @blueprint.post("", role=Role.ADMIN)
