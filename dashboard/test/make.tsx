@@ -69,6 +69,33 @@ export function aModel(differs: Partial<Model> = {}): Model {
   }
 }
 
+/** What is known of a model: nothing; say what differs. */
+export function modelFacts(
+  differs: Partial<NonNullable<Model['metadata']>> = {},
+): NonNullable<Model['metadata']> {
+  return {
+    architecture: null,
+    family: null,
+    parameterCount: null,
+    quantization: null,
+    dtype: null,
+    contextLength: null,
+    hiddenSize: null,
+    layers: null,
+    heads: null,
+    kvHeads: null,
+    headDim: null,
+    vocabSize: null,
+    isGenerative: null,
+    license: null,
+    tags: [],
+    baseModel: null,
+    requiresTrustRemoteCode: null,
+    weightsBytes: null,
+    ...differs,
+  }
+}
+
 /** A hosted model; say what differs. */
 export function aHosted(differs: Partial<Model> = {}): Model {
   return aModel({

@@ -20,6 +20,16 @@ MOVING: dict[str, tuple[str, str | None, str]] = {
     "Qwen3 8B": ("unsloth/Qwen3-8B-GGUF", "Qwen3-8B-Q6_K.gguf", "llm"),
     "SPLADE v3": ("naver/splade-v3", None, "splade"),
 }
+# What the GGUF files say of themselves: architecture and parameters.
+MEASURES = {
+    "unsloth/Qwen3-0.6B-GGUF": ("qwen3", 596_049_920),
+    "bartowski/Llama-3.3-70B-GGUF": ("llama", 70_553_706_560),
+    "google/gemma-3-12b-it-GGUF": ("gemma3", 11_766_034_176),
+    "Qwen/Qwen3-Embedding-4B-GGUF": ("qwen3", 4_021_774_336),
+    "mistralai/Mistral-Small-24B-GGUF": ("mistral3", 23_572_403_200),
+    "unsloth/Phi-4-mini-3.8B-GGUF": ("phi3", 3_836_021_856),
+    "unsloth/Qwen3-8B-GGUF": ("qwen3", 8_190_735_360),
+}
 HOSTED: dict[str, dict[str, str]] = {
     "GPT-5 mini": {"provider": "openai"},
     "GPT-4.1 (EU West)": {
@@ -75,11 +85,13 @@ def _locals(stack: Stack, wanted: dict[str, tuple[str, str | None, str]], *, siz
 
 
 def _info(repo: str) -> dict[str, Any]:
+    architecture, parameters = MEASURES.get(repo, (None, None))
+    measures = {"total": parameters, "architecture": architecture, "context_length": 40960}
     return {
         "likes": 412,
         "downloads": 1_310_000,
         "pipeline_tag": "text-generation",
         "tags": ["gguf", "license:apache-2.0", "conversational"],
         "cardData": {"license": "apache-2.0", "base_model": [repo.removesuffix("-GGUF")]},
-        "gguf": {"total": 14_800_000_000, "architecture": "qwen3", "context_length": 40960},
+        "gguf": measures if architecture else {},
     }

@@ -34,7 +34,7 @@ def test_a_part_of_a_name_is_completed_and_the_model_is_measured(
     for words in ("40k context", "36 layers", "4,096 hidden", "32 heads, 8 KV"):
         expect(card.get_by_text(words)).to_be_visible()
     card.get_by_text("All facts").click()
-    expect(card.get_by_role("link", name=re.compile("^Qwen/Qwen3-8B "))).to_be_visible()
+    expect(card.get_by_role("link", name="Qwen/Qwen3-8B (opens in a new tab)")).to_be_visible()
     best = page.get_by_role("radiogroup", name="Variant").get_by_role("radio", name="Q4_K_M")
     expect(best).to_be_checked()
     expect(best).to_have_accessible_description(re.compile(r"^\S+ \S+ \S+ [GM]B memory Fits$"))

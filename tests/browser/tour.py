@@ -104,8 +104,16 @@ def _forms(page: Page, models: Models) -> Iterator[str]:
     _go(page, "/models/new")
     expect(page.get_by_label("Repository")).to_be_visible()
     yield "a new local model, empty"
+    page.get_by_label("Repository").fill("qwen3")
+    expect(page.get_by_role("listbox", name="Repositories")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    yield "suggested repositories"
+    page.get_by_label("Repository").fill("google/gemma-3-12b-it-GGUF")
+    expect(page.get_by_role("alert")).to_contain_text("A token is needed")
+    yield "a gated repository"
     page.get_by_label("Repository").fill("bartowski/Llama-3.3-70B-GGUF")
     expect(page.get_by_role("radiogroup", name="Variant")).to_be_visible()
+    page.get_by_text("All facts").click()
     page.get_by_text("Advanced").click()
     yield "a new local model"
     page.get_by_role("radiogroup", name="Type").get_by_text("Hosted LLM").click()

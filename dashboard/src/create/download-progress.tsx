@@ -1,9 +1,13 @@
 /** The download of one model as it goes: state, percent, bytes, speed, time left, and what can be done. */
+import { useQuery } from '@tanstack/react-query'
 import type { Operation } from '../api/downloads'
+import { healthQuery } from '../api/health'
 import type { Model } from '../api/models'
 import { arrived, bytes, duration, percent, speed } from '../lib/format'
 import { isStalled, useSamples } from '../live/progress'
+import { isOfGate, LicenseLink } from '../models/access'
 import { isDeleting, useActions } from '../models/actions'
+import { hubLink } from '../models/facts'
 import { wordOf } from '../models/states'
 import { Bar, Sparkline } from '../ui/bar'
 import { Button } from '../ui/button'
@@ -26,6 +30,7 @@ export function DownloadProgress({
   hasRoom: boolean
 }) {
   const { start, cancel } = useActions()
+  const { data: health } = useQuery(healthQuery)
   if (operation)
     return (
       <div className={styles.progress}>
@@ -43,6 +48,7 @@ export function DownloadProgress({
       {word}
     </Button>
   )
+  const isGated = model.error !== null && GATES.has(model.error.code)
   switch (model.downloadStatus) {
     case 'Downloaded':
       return (
@@ -54,11 +60,20 @@ export function DownloadProgress({
       )
     case 'Failed':
       return (
-        <Ended tone="bad" word="Failed" actions={begin('Retry download')}>
+        <Ended
+          tone="bad"
+          word="Failed"
+          actions={
+            <>
+              {isGated && model.hfRepo && <LicenseLink href={hubLink(model.hfRepo, health?.hub.endpoint)} />}
+              {begin('Retry download')}
+            </>
+          }
+        >
           {model.error && (
             <Notice tone="bad" role="alert" title={model.error.detail}>
               {model.error.remedy}{' '}
-              {OF_TOKENS.has(model.error.code) && !isEditor && (
+              {isOfGate(model.error.code) && !isEditor && (
                 <LeaveLink to={`/models/${model.id}/edit`}>Change the token</LeaveLink>
               )}
             </Notice>
@@ -82,10 +97,10 @@ export function DownloadProgress({
   }
 }
 
-const SAVE_FIRST = <p className={styles.sentence}>Save the changes first.</p>
+/** What a license that is accepted may mend. */
+const GATES = new Set(['GATED_MODEL_NO_TOKEN', 'LICENSE_NOT_ACCEPTED'])
 
-/** What another token may mend. */
-const OF_TOKENS = new Set(['GATED_MODEL_NO_TOKEN', 'INVALID_HF_TOKEN', 'LICENSE_NOT_ACCEPTED'])
+const SAVE_FIRST = <p className={styles.sentence}>Save the changes first.</p>
 
 function Ended({
   tone,
@@ -104,7 +119,7 @@ function Ended({
         <Status tone={tone}>{word}</Status>
       </div>
       {children}
-      {actions && <div>{actions}</div>}
+      {actions && <div className={styles.actions}>{actions}</div>}
     </div>
   )
 }

@@ -1,4 +1,6 @@
 /** The fields of a local model. */
+import { useState } from 'react'
+import { flushSync } from 'react-dom'
 import { Checkbox } from '../ui/checkbox'
 import { Field, Input } from '../ui/field'
 import { Segmented } from '../ui/segmented'
@@ -13,8 +15,10 @@ import styles from './form.module.css'
 import { FIRST } from './frame'
 import type { Local } from './local'
 import { KindField, NameField } from './name-kind'
+import { Precisions } from './precisions'
 import { PreviewCard, PreviewSkeleton } from './preview-card'
 import { refusedText } from './refused'
+import { RepoInput } from './repo-input'
 import type { LocalValues, Place } from './schema'
 import { SecretField } from './secret-field'
 import { CuratedOnly, SourceNotice } from './source-notice'
@@ -145,68 +149,37 @@ function PathFields({ local: { form, values, errors }, refusals }: { local: Loca
   )
 }
 
-function HubFields({
-  local,
-  refusals,
-  isNew,
-  isLocked,
-  onSaveAndList,
-}: {
+type HubFieldsProps = {
   local: Local
   refusals: Refusals
   isNew: boolean
   isLocked: boolean
   onSaveAndList: (() => void) | null
-}) {
-  const { form, values, errors, source, choice, ownId, setLeft } = local
+}
+
+function HubFields(props: HubFieldsProps) {
+  const { local, refusals } = props
+  const { form, values, errors, source, choice, ownId } = local
   const { preview } = source
   return (
     <>
-      <section className={styles.section} aria-labelledby="source-title">
-        <h2 id="source-title">Source</h2>
-        {isNew && <PlaceChoice form={form} values={values} />}
-        {isNew && !isLocked && <CuratedOnly />}
-        <Field
-          label="Repository"
-          hint="owner/name, a huggingface.co link, or a direct file link"
-          error={source.wrong ?? refusedText(refusals, 'repository')}
-        >
-          <Input
-            {...form.register('repository', {
-              onBlur: () => setLeft(true),
-              onChange: () => setLeft(false),
-            })}
-            {...FIRST}
-            onKeyDown={(event) => event.key === 'Enter' && setLeft(true)}
-            mono
-            inputMode="url"
-            placeholder="owner/name"
-          />
-        </Field>
-        {preview && <PreviewCard preview={preview} />}
-        {source.isBusy && <PreviewSkeleton />}
-        {!isLocked && (
-          <SourceNotice
-            source={source}
-            hasStoredToken={values.hfTokenChange === 'kept'}
-            hasTypedToken={values.hfToken !== ''}
-            onSaveAndList={onSaveAndList}
-          />
-        )}
-      </section>
+      <Repository {...props} />
       {source.isBusy && <VariantSkeleton />}
       {preview && source.isListed && (
-        <Variants
-          preview={preview}
-          listKey={source.key}
-          chosen={values.fileOf === source.key ? values.file : undefined}
-          ownId={ownId}
-          error={refusedText(refusals, 'file')}
-          onChoose={(file) => {
-            form.setValue('file', file)
-            form.setValue('fileOf', source.key)
-          }}
-        />
+        <>
+          <Variants
+            preview={preview}
+            listKey={source.key}
+            chosen={values.fileOf === source.key ? values.file : undefined}
+            ownId={ownId}
+            error={refusedText(refusals, 'file')}
+            onChoose={(file) => {
+              form.setValue('file', file)
+              form.setValue('fileOf', source.key)
+            }}
+          />
+          <Precisions preview={preview} />
+        </>
       )}
       {source.ref && !source.isBusy && !source.isListed && isNameable(source, values) && (
         <FileByName
@@ -216,5 +189,58 @@ function HubFields({
       )}
       <Advanced local={local} refusals={refusals} isWhole={choice.isMade && choice.file === null} />
     </>
+  )
+}
+
+/** Which one, what it is, and what stands in the way. */
+function Repository({ local, refusals, isNew, isLocked, onSaveAndList }: HubFieldsProps) {
+  const { form, values, source, tokenOf, setLeft } = local
+  const { preview } = source
+  // What is found says more than what is wrong with what is not finished.
+  const [isSuggesting, setSuggesting] = useState(false)
+  const wrong = isSuggesting ? null : source.wrong
+  const askForToken = () => {
+    // Its input may come into the page only by this.
+    flushSync(() => form.setValue('hfTokenChange', 'typed', { shouldValidate: true }))
+    form.setFocus('hfToken')
+  }
+  return (
+    <section className={styles.section} aria-labelledby="source-title">
+      <h2 id="source-title">Source</h2>
+      {isNew && <PlaceChoice form={form} values={values} />}
+      {isNew && !isLocked && <CuratedOnly />}
+      <Field
+        label="Repository"
+        hint="owner/name, a huggingface.co link, or a direct file link"
+        error={wrong ?? refusedText(refusals, 'repository')}
+      >
+        <RepoInput
+          {...form.register('repository', {
+            onBlur: () => setLeft(true),
+            onChange: () => setLeft(false),
+          })}
+          {...FIRST}
+          onKeyDown={(event) => event.key === 'Enter' && setLeft(true)}
+          text={values.repository}
+          isFound={preview !== null}
+          onPick={(repo) => {
+            form.setValue('repository', repo, { shouldDirty: true, shouldValidate: true })
+            setLeft(true)
+          }}
+          onSuggesting={setSuggesting}
+        />
+      </Field>
+      {preview && <PreviewCard preview={preview} />}
+      {source.isBusy && <PreviewSkeleton />}
+      {!isLocked && !isSuggesting && (
+        <SourceNotice
+          source={source}
+          modelId={tokenOf}
+          hasTypedToken={values.hfToken !== ''}
+          onToken={askForToken}
+          onSaveAndList={onSaveAndList}
+        />
+      )}
+    </section>
   )
 }

@@ -1,6 +1,6 @@
 /** The state of the form of a local model: what is typed, what the Hub says to it, what is chosen. */
 import { useQuery } from '@tanstack/react-query'
-import { useEffect, useMemo, useState } from 'react'
+import { useEffect, useLayoutEffect, useMemo, useState } from 'react'
 import { useForm, type UseFormReturn, useWatch } from 'react-hook-form'
 import { modelsQuery } from '../api/models'
 import { type Choice, choiceOf, firstChoice, kindFor, nameFor, nameForPath } from './choice'
@@ -44,6 +44,7 @@ export function useLocal(
     source,
     choice,
     ownId,
+    tokenOf,
     setLeft,
   }
 }
@@ -55,7 +56,8 @@ function useFirstChoice(form: UseFormReturn<LocalValues>, values: LocalValues, s
   const { preview, isListed, key } = source
   const linked = source.ref?.filename ?? null
   const isNew = isListed && values.fileOf !== key
-  useEffect(() => {
+  // Before it is seen without one.
+  useLayoutEffect(() => {
     if (!isNew || !preview) return
     const first = firstChoice(preview, linked)
     form.setValue('file', first ?? null)

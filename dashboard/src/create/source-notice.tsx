@@ -1,11 +1,10 @@
-/** Why a repository shows no files, and what to do about it. */
-import { useQuery } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
+/** Why a repository shows no files, or can't be downloaded yet, and what to do about it. */
+import { type ReactNode, useEffect, useEffectEvent } from 'react'
 import { useCatalogOnly } from '../api/catalog'
-import { healthQuery } from '../api/health'
-import { hubLink } from '../models/facts'
+import { asProblem, type Problem } from '../api/client'
+import { AccessNotice, isOfGate, tokenWord, useAccess } from '../models/access'
 import { Button } from '../ui/button'
-import { Notice } from '../ui/status'
+import { Notice, Status } from '../ui/status'
 import { hasFiles } from './choice'
 import styles from './form.module.css'
 import { LeaveLink } from './leave'
@@ -30,95 +29,130 @@ export function CuratedOnly() {
   )
 }
 
-const AFTER_SAVING = 'Its files are listed after saving.'
-
-/** `onSaveAndList`: save the token that was typed, then list the files with it. */
-export function SourceNotice({
-  source,
-  hasStoredToken,
-  hasTypedToken,
-  onSaveAndList,
-}: {
+type NoticeProps = {
   source: Source
-  hasStoredToken: boolean
+  /** The model whose own token the Hub is asked with. */
+  modelId: number | undefined
   hasTypedToken: boolean
+  /** Take the keyboard to where a token is typed. */
+  onToken: () => void
+  /** Save the token that was typed, then list the files with it; null: there is nothing to save for that. */
   onSaveAndList: (() => void) | null
-}) {
-  const { data: health } = useQuery(healthQuery)
-  const found = noticeFor(source, hasStoredToken, hasTypedToken)
-  if (!found) return null
-  const repo = source.ref?.repo
+}
+
+export function SourceNotice(props: NoticeProps) {
+  const { preview, isListed, problem } = props.source
+  if (preview && isListed && !hasFiles(preview))
+    return (
+      <Notice tone="warn" role="alert" title="No files">
+        This repository holds no files to download.
+      </Notice>
+    )
+  if (preview?.gated || (preview && !isListed) || isOfGate(problem?.code))
+    return props.hasTypedToken ? <TypedToken {...props} /> : <Gate {...props} />
+  return problem && <Failure {...props} problem={problem} />
+}
+
+/** The Hub can be asked with it once it is stored; what is listed already needs no asking. */
+function TypedToken({ source, onSaveAndList }: NoticeProps) {
+  if (source.isListed) return null
   return (
     <Notice
-      tone={found.tone}
-      role="alert"
-      title={found.title}
-      actions={
-        <>
-          {found.isGate && repo && (
-            <a
-              href={hubLink(repo, health?.hub.endpoint)}
-              target="_blank"
-              rel="noreferrer"
-              className={styles.away}
-            >
-              Open on Hugging Face
-            </a>
-          )}
-          {found.wantsToken && onSaveAndList && <Button onClick={onSaveAndList}>Save and list files</Button>}
-          {found.mayRetry && <Button onClick={source.retry}>Try again</Button>}
-        </>
-      }
+      tone="info"
+      role="status"
+      title="The files are listed with your token"
+      actions={onSaveAndList && <SaveAndList onSave={onSaveAndList} />}
     >
-      {found.text}
+      It is stored first, with the model. Nothing is downloaded by that.
     </Notice>
   )
 }
 
-type Found = {
-  tone: 'warn' | 'bad'
-  title: string
-  text: ReactNode
-  /** The licence is accepted on the repository's own page. */
-  isGate?: boolean
-  /** A token that is typed below would help. */
-  wantsToken?: boolean
-  mayRetry?: boolean
+function Gate({ source, modelId, onToken }: NoticeProps) {
+  const { ref, preview, isListed, problem, retry } = source
+  const access = useAccess(ref?.repo ?? '', modelId, ref !== null)
+  const isOpen = access.data?.status === 'ok'
+  // The door has opened since the files were asked for.
+  const enter = useEffectEvent(() => !isListed && retry())
+  useEffect(() => {
+    if (isOpen) enter()
+  }, [isOpen])
+  if (access.data && !isOpen)
+    return (
+      <AccessNotice
+        key={ref?.repo}
+        access={access.data}
+        onCheck={access.refetch}
+        token={
+          <Button size="small" onClick={onToken}>
+            {tokenWord(access.data)}
+          </Button>
+        }
+      />
+    )
+  if (isOpen && isListed)
+    return (
+      <p className={styles.hint}>
+        <Status tone="ok">Access granted</Status>{' '}
+        {access.data?.tokenSource === 'model' ? 'to this model’s token' : 'to the token of this server'}
+      </p>
+    )
+  if (access.isPending || isListed) return null
+  const failure = access.error ? asProblem(access.error) : problem
+  return (
+    <Notice
+      tone="bad"
+      role="alert"
+      title={failure?.message ?? 'Its files are not listed'}
+      actions={<TryAgain onRetry={access.error ? () => void access.refetch() : retry} />}
+    >
+      {failure?.remedy ?? `${preview?.repo} keeps them to itself for now.`}
+    </Notice>
+  )
 }
 
-function noticeFor(
-  { preview, isListed, problem }: Source,
-  hasStoredToken: boolean,
-  hasTypedToken: boolean,
-): Found | null {
-  if (preview && isListed && !hasFiles(preview))
-    return { tone: 'warn', title: 'No files', text: 'This repository holds no files to download.' }
-  if (preview && !isListed) return gate(hasStoredToken)
-  if (preview?.gated && !hasStoredToken && !hasTypedToken)
-    return {
-      tone: 'warn',
-      title: 'Gated repository',
-      text: 'Accept the licence on Hugging Face and enter a token below, unless this installation has one.',
-      isGate: true,
-    }
-  if (!problem) return null
-  switch (problem.code) {
-    case 'GATED_MODEL_NO_TOKEN':
-    case 'LICENSE_NOT_ACCEPTED':
-      return gate(hasStoredToken || problem.code === 'LICENSE_NOT_ACCEPTED')
-    case 'INVALID_HF_TOKEN':
-      return {
-        tone: 'bad',
-        title: 'The token was rejected',
-        text: `${hasStoredToken ? 'Replace it below.' : 'Enter a valid one below.'} ${AFTER_SAVING}`,
-        wantsToken: true,
+function Failure({
+  source,
+  problem,
+  hasTypedToken,
+  onToken,
+  onSaveAndList,
+}: NoticeProps & { problem: Problem }) {
+  const { tone, title, text, action } = wordsOf(problem)
+  return (
+    <Notice
+      tone={tone}
+      role="alert"
+      title={title}
+      actions={
+        action === 'retry' ? (
+          <TryAgain onRetry={source.retry} />
+        ) : action === 'token' && hasTypedToken ? (
+          onSaveAndList && <SaveAndList onSave={onSaveAndList} />
+        ) : (
+          action === 'token' && (
+            <Button size="small" onClick={onToken}>
+              Enter a token
+            </Button>
+          )
+        )
       }
+    >
+      {text}
+    </Notice>
+  )
+}
+
+type Words = { tone: 'warn' | 'bad'; title: string; text: ReactNode; action?: 'token' | 'retry' }
+
+function wordsOf(problem: Problem): Words {
+  switch (problem.code) {
     case 'REPO_NOT_FOUND':
       return {
         tone: 'bad',
         title: 'No such repository',
-        text: `Check owner/name. If it is private, enter a token that may read it. ${AFTER_SAVING}`,
-        wantsToken: true,
+        text: 'Check owner/name. If it is private, enter a token that may read it: its files are listed after saving.',
+        action: 'token',
       }
     case 'REVISION_NOT_FOUND':
       return {
@@ -133,19 +167,18 @@ function noticeFor(
         text: 'You can register the model by its file name. It can be downloaded once HF_HUB_OFFLINE is unset.',
       }
     default:
-      return { tone: 'bad', title: problem.message, text: problem.remedy, mayRetry: true }
+      return { tone: 'bad', title: problem.message, text: problem.remedy, action: 'retry' }
   }
 }
 
-function gate(hasToken: boolean): Found {
-  return {
-    tone: 'warn',
-    title: 'Gated repository',
-    text: hasToken
-      ? 'Your token has no access. Accept the licence on Hugging Face with its account, then try again.'
-      : `Accept the licence on Hugging Face and enter a token below. ${AFTER_SAVING}`,
-    isGate: true,
-    wantsToken: true,
-    mayRetry: hasToken,
-  }
-}
+const SaveAndList = ({ onSave }: { onSave: () => void }) => (
+  <Button size="small" onClick={onSave}>
+    Save and list files
+  </Button>
+)
+
+const TryAgain = ({ onRetry }: { onRetry: () => void }) => (
+  <Button size="small" onClick={onRetry}>
+    Try again
+  </Button>
+)

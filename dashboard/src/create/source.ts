@@ -1,14 +1,11 @@
 /** From what is typed into “Repository” to what the Hub has there. */
 import { useQuery } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
 import { asProblem, type Problem } from '../api/client'
 import { type RepoPreview, type RepoRef, repoQuery, resolveQuery } from '../api/hub'
+import { useSettled } from '../lib/use-settled'
 import { listKey, localSchema } from './schema'
 
 const WRONG = 'Use owner/name, a huggingface.co link, or a direct file link.'
-
-/** Milliseconds after the last key before anybody is asked. */
-const PAUSE = 350
 
 export type Source = {
   /** What is wrong with the input, as far as it can be judged. */
@@ -91,14 +88,4 @@ function wrongWith(text: string, verdict: ReturnType<typeof judge>, error: Error
   // Of a link the API knows better what is wrong; a name has one form only.
   const said = asProblem(error).errors.input?.[0]
   return text.includes('://') && said ? said : WRONG
-}
-
-/** A value once it has not changed for a moment. */
-function useSettled(value: string): string {
-  const [settled, setSettled] = useState(value)
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), PAUSE)
-    return () => clearTimeout(timer)
-  }, [value])
-  return settled
 }

@@ -2,6 +2,8 @@
 import { type ReactNode, useState } from 'react'
 import type { RepoPreview, Variant } from '../api/hub'
 import { bytes, plural } from '../lib/format'
+import { Fit, fitWord, Memory, memoryNote } from '../models/fit'
+import { Rating } from '../models/rating'
 import { Button } from '../ui/button'
 import { Bone } from '../ui/place'
 import { Radio } from '../ui/radio'
@@ -47,24 +49,23 @@ export function Variants({
     <section className={form.section} aria-labelledby="variant-title">
       <div className={styles.head}>
         <h2 id="variant-title">Variant</h2>
-        {columns.hasMemory && (
-          <span className={styles.note}>Memory is an estimate: weights plus 20% for context</span>
-        )}
+        {columns.hasMemory && <span className={styles.note}>{memoryNote(preview)}</span>}
       </div>
       <div role="radiogroup" aria-labelledby="variant-title" className={styles.table} {...columns.attributes}>
         <div className={styles.columns} aria-hidden="true">
           <span />
           <span>Quantization</span>
-          <span className={styles.number}>Download</span>
+          <span className={styles.number}>Size</span>
           {columns.hasQuality && <span>Quality</span>}
           {columns.hasMemory && <span className={styles.number}>Memory</span>}
-          <span>{columns.hasFit && 'This server'}</span>
+          <span>{columns.hasFit && 'Fit'}</span>
         </div>
         {shown.map((row) => (
           <VariantRow
             key={row.file ?? ''}
             row={row}
             columns={columns}
+            contextLength={preview.estimateContextLength}
             isChosen={row.file === chosen}
             isOwn={ownId !== undefined && row.variant?.modelId === ownId}
             onChoose={onChoose}
@@ -91,12 +92,12 @@ type Columns = ReturnType<typeof columnsOf>
 
 /** A column stands only where something is known. */
 function columnsOf(variants: readonly Variant[]) {
-  const hasQuality = variants.some(({ ratings }) => ratings !== null)
+  const hasQuality = variants.some(({ ratings }) => ratings?.quality != null)
   const hasMemory = variants.some(({ memoryBytes }) => memoryBytes !== null)
   return {
     hasQuality,
     hasMemory,
-    hasFit: variants.some(({ fits }) => fits !== null),
+    hasFit: variants.some((variant) => fitWord(variant) !== null),
     attributes: { 'data-quality': hasQuality || undefined, 'data-memory': hasMemory || undefined },
   }
 }
@@ -104,12 +105,14 @@ function columnsOf(variants: readonly Variant[]) {
 function VariantRow({
   row: { file, title, sizeBytes, variant },
   columns,
+  contextLength,
   isChosen,
   isOwn,
   onChoose,
 }: {
   row: Row
   columns: Columns
+  contextLength: number | null
   isChosen: boolean
   isOwn: boolean
   onChoose: (file: string | null) => void
@@ -124,7 +127,7 @@ function VariantRow({
         checked={isChosen}
         disabled={isTaken}
         onChange={() => onChoose(file)}
-        aria-describedby={`${id}-size`}
+        aria-describedby={`${id}-size ${id}-memory ${id}-state`}
       />
       <label htmlFor={id} className={styles.name}>
         <span className={styles.quantization} data-whole={file === null || undefined}>
@@ -138,20 +141,32 @@ function VariantRow({
       <span id={`${id}-size`} className={styles.number}>
         {sizeBytes === null ? '–' : bytes(sizeBytes)}
       </span>
-      {columns.hasQuality && <Quality value={variant?.ratings?.quality ?? null} />}
-      {columns.hasMemory && (
-        <span className={styles.memory}>
-          {variant?.memoryBytes ? bytes(variant.memoryBytes) : '–'}
-          <span className={styles.unit}> memory</span>
+      {columns.hasQuality && (
+        <span className={styles.quality}>
+          {variant?.ratings?.quality == null ? (
+            '–'
+          ) : (
+            <Rating what="Quality" value={variant.ratings.quality} />
+          )}
         </span>
       )}
-      <span className={styles.state}>
+      {columns.hasMemory && (
+        <span id={`${id}-memory`} className={styles.memory}>
+          {variant ? (
+            <Memory of={{ ...variant, weightsBytes: variant.sizeBytes }} contextLength={contextLength} />
+          ) : (
+            '–'
+          )}{' '}
+          <span className={styles.unit}>memory</span>
+        </span>
+      )}
+      <span id={`${id}-state`} className={styles.state}>
         {isTaken ? (
           <LeaveLink to={`/models?info=${variant.modelId}`}>
             <Status tone={TONES[variant.status]}>{WORDS[variant.status]}</Status>
           </LeaveLink>
         ) : (
-          <Fit fits={variant?.fits ?? null} />
+          variant && <Fit of={variant} />
         )}
       </span>
     </div>
@@ -160,24 +175,6 @@ function VariantRow({
 
 const WORDS = { available: 'Registered', downloading: 'Downloading', downloaded: 'Downloaded' } as const
 const TONES = { available: 'quiet', downloading: 'accent', downloaded: 'ok' } as const
-
-function Fit({ fits }: { fits: boolean | null }) {
-  if (fits === null) return null
-  return <Status tone={fits ? 'ok' : 'warn'}>{fits ? 'Fits' : 'Too large'}</Status>
-}
-
-/** One to five dots; the number is for those who don't see them. */
-function Quality({ value }: { value: number | null }) {
-  if (value === null) return <span className={styles.quality}>–</span>
-  return (
-    <span className={styles.quality}>
-      <span className="visually-hidden">Quality {value} of 5</span>
-      {[1, 2, 3, 4, 5].map((dot) => (
-        <span key={dot} className={styles.dot} data-on={dot <= value || undefined} />
-      ))}
-    </span>
-  )
-}
 
 /** What is chosen and in no list (the file of a link, a repository that was registered whole) stands first. */
 function rowsOf(preview: RepoPreview, chosen: string | null | undefined): Row[] {

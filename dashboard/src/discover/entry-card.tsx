@@ -3,7 +3,7 @@ import { ExternalLink } from 'lucide-react'
 import { memo } from 'react'
 import type { CatalogEntry } from '../api/catalog'
 import type { Model } from '../api/models'
-import { bytes, count, parameters, shortCount } from '../lib/format'
+import { bytes, count, parameters, tokens } from '../lib/format'
 import { isDeleting } from '../models/actions'
 import { useDownloadStatus } from '../models/states'
 import { StatusCell } from '../models/status-cell'
@@ -104,9 +104,6 @@ function Facts({ entry }: { entry: CatalogEntry }) {
     </dl>
   )
 }
-
-/** `128k` for 131,072, as models are spoken of. */
-const tokens = (value: number): string => (value % 1024 ? shortCount(value) : `${count(value / 1024)}k`)
 
 function Fact({ name, children }: { name: string; children: React.ReactNode }) {
   return (

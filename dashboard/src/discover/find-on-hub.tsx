@@ -3,8 +3,8 @@ import { type FormEvent, useState } from 'react'
 import { useLocation } from 'wouter'
 import { useMay } from '../api/auth'
 import { useCatalogOnly } from '../api/catalog'
+import { RepoInput } from '../create/repo-input'
 import { Button } from '../ui/button'
-import { Input } from '../ui/field'
 import { Notice } from '../ui/status'
 import styles from './discover.module.css'
 
@@ -20,27 +20,26 @@ export function FindOnHub() {
         Whoever runs this installation has limited it to this catalog, so there is no search of Hugging Face.
       </Notice>
     )
-  const open = (event: FormEvent) => {
+  const open = (repo: string) => navigate(`/models/new?repo=${encodeURIComponent(repo)}`)
+  const submit = (event: FormEvent) => {
     event.preventDefault()
-    const repo = text.trim()
-    if (repo) navigate(`/models/new?repo=${encodeURIComponent(repo)}`)
+    if (text.trim()) open(text.trim())
   }
   return (
-    <form className={styles.find} onSubmit={open}>
+    <form className={styles.find} onSubmit={submit}>
       <div className={styles.findWords}>
         <h2>
           <label htmlFor="find-on-hub">Find on Hugging Face</label>
         </h2>
-        <p id="find-on-hub-hint">Any repository by owner/name, or a link of it or of a file.</p>
+        <p id="find-on-hub-hint">Any repository by a part of its name, or a link of it or of a file.</p>
       </div>
       <div className={styles.findField}>
-        <Input
+        <RepoInput
           id="find-on-hub"
-          mono
+          text={text}
           value={text}
           onChange={(event) => setText(event.target.value)}
-          placeholder="owner/name"
-          inputMode="url"
+          onPick={open}
           aria-describedby="find-on-hub-hint"
         />
         <Button type="submit" disabled={!text.trim()}>

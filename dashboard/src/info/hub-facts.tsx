@@ -2,21 +2,24 @@
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { asProblem } from '../api/client'
-import { type RepoPreview, repoQuery } from '../api/hub'
-import { count, dateTime, parameters } from '../lib/format'
+import { healthQuery } from '../api/health'
+import { type RepoPreview, repoQuery, type Variant } from '../api/hub'
+import { count } from '../lib/format'
+import { Fit, fitWord, Memory } from '../models/fit'
+import { previewFacts, StaleNote, Tags } from '../models/preview-facts'
+import { Rating } from '../models/rating'
 import { Button } from '../ui/button'
 import { Bone } from '../ui/place'
 import { Notice } from '../ui/status'
 import { Fact, Facts, Section } from './fact'
 import styles from './info.module.css'
-import { Tags } from './model-facts'
 
 export function HubFacts({ repo, revision, modelId }: { repo: string; revision: string; modelId: number }) {
   const [isAsked, setAsked] = useState(false)
   const hub = useQuery({ ...repoQuery(repo, revision, modelId), enabled: isAsked })
   return (
     <Section title="On the Hub">
-      {hub.data && <Said preview={hub.data} />}
+      {hub.data && <Said preview={hub.data} modelId={modelId} />}
       {hub.isFetching && !hub.data && (
         <div className={styles.skeleton} role="status" aria-label="Asking the Hub">
           <Bone />
@@ -47,21 +50,21 @@ export function HubFacts({ repo, revision, modelId }: { repo: string; revision: 
   )
 }
 
-function Said({ preview }: { preview: RepoPreview }) {
+function Said({ preview, modelId }: { preview: RepoPreview; modelId: number }) {
+  const { data: health } = useQuery(healthQuery)
+  const own = preview.variants.find((variant) => variant.modelId === modelId)
   return (
     <>
+      {preview.stale && <StaleNote at={preview.fetchedAt} />}
       <Facts>
-        <Fact name="License">{preview.license}</Fact>
-        <Fact name="Access">{ACCESS[String(preview.gated)]}</Fact>
+        {own && <Needs variant={own} contextLength={preview.estimateContextLength} />}
         <Fact name="Likes">{preview.likes !== null && count(preview.likes)}</Fact>
         <Fact name="Downloads">{preview.downloads !== null && count(preview.downloads)}</Fact>
-        <Fact name="Base model">{preview.baseModel}</Fact>
-        <Fact name="Architecture">{preview.architecture}</Fact>
-        <Fact name="Parameters">{preview.parameterCount !== null && parameters(preview.parameterCount)}</Fact>
-        <Fact name="Context">
-          {preview.contextLength !== null && `${count(preview.contextLength)} tokens`}
-        </Fact>
-        <Fact name="Last modified">{preview.lastModified && dateTime(preview.lastModified)}</Fact>
+        {previewFacts(preview, health?.hub.endpoint).map(([name, value]) => (
+          <Fact key={name} name={name}>
+            {value}
+          </Fact>
+        ))}
         <Fact name="Tags">{preview.tags.length > 0 && <Tags tags={preview.tags} />}</Fact>
       </Facts>
       <details className={styles.raw}>
@@ -74,8 +77,20 @@ function Said({ preview }: { preview: RepoPreview }) {
   )
 }
 
-/** Who is let in, by what the Hub calls `gated`. */
-const ACCESS: Record<string, string> = {
-  auto: 'After accepting its license',
-  manual: 'After its authors have agreed',
+/** What this very file takes, and how good it is for its size. */
+function Needs({ variant, contextLength }: { variant: Variant; contextLength: number | null }) {
+  const { speed = null, memory = null, quality = null } = variant.ratings ?? {}
+  return (
+    <>
+      <Fact name="Memory, about">
+        {variant.memoryBytes !== null && (
+          <Memory of={{ ...variant, weightsBytes: variant.sizeBytes }} contextLength={contextLength} />
+        )}
+      </Fact>
+      <Fact name="Fit">{fitWord(variant) && <Fit of={variant} />}</Fact>
+      <Fact name="Quality">{quality !== null && <Rating what="Quality" value={quality} />}</Fact>
+      <Fact name="Speed">{speed !== null && <Rating what="Speed" value={speed} />}</Fact>
+      <Fact name="Thrift with memory">{memory !== null && <Rating what="Memory" value={memory} />}</Fact>
+    </>
+  )
 }

@@ -1,13 +1,15 @@
 /** What a model is and where its bytes lie. */
+import { useQuery } from '@tanstack/react-query'
+import { healthQuery } from '../api/health'
 import type { Model } from '../api/models'
 import { bytes, count, dateTime, parameters } from '../lib/format'
 import { Age } from '../models/age'
+import { dimensionFacts } from '../models/dimensions'
 import { CATEGORY_NAMES, factsOf, OTHER_FAMILY, PROVIDER_NAMES } from '../models/facts'
-import { Tag } from '../ui/status'
+import { BaseModel, REMOTE_CODE, Tags } from '../models/preview-facts'
 import { Tip } from '../ui/tooltip'
 import { Copyable } from './copyable'
 import { Fact, Facts, Section } from './fact'
-import styles from './info.module.css'
 
 /** Of a local model. */
 export function FileFacts({ model }: { model: Model }) {
@@ -66,24 +68,58 @@ function Checksum({ text }: { text: string }) {
 
 /** Of any model: what it says of itself, else what its name says. */
 export function ModelFacts({ model }: { model: Model }) {
+  const { data: health } = useQuery(healthQuery)
   const facts = factsOf(model)
   const declared = model.metadata
   return (
-    <Section title="Model">
+    <>
+      <Section title="Model">
+        <Facts>
+          <Fact name="Kind">{model.category && CATEGORY_NAMES[model.category]}</Fact>
+          <Fact name="Family">{facts.family !== OTHER_FAMILY && facts.family}</Fact>
+          <Fact name="Architecture">{declared?.architecture}</Fact>
+          <Fact name="Parameters">{facts.parameterCount !== null && parameters(facts.parameterCount)}</Fact>
+          <Fact name="Quantization">{facts.quantization}</Fact>
+          <Fact name="Context">
+            {declared?.contextLength != null && `${count(declared.contextLength)} tokens`}
+          </Fact>
+          <Fact name="License">{declared?.license}</Fact>
+          <Fact name="Base model">
+            {declared?.baseModel && <BaseModel repo={declared.baseModel} endpoint={health?.hub.endpoint} />}
+          </Fact>
+          <Fact name="Remote code">
+            {declared?.requiresTrustRemoteCode != null &&
+              (declared.requiresTrustRemoteCode ? REMOTE_CODE : 'Not needed')}
+          </Fact>
+          <Fact name="Tags">{declared && declared.tags.length > 0 && <Tags tags={declared.tags} />}</Fact>
+          <Fact name="Registered">{dateTime(model.createdAt)}</Fact>
+          <Fact name="Last used">{model.lastUsedAt && dateTime(model.lastUsedAt)}</Fact>
+          <Fact name="In use">{!model.isActive && 'Switched off'}</Fact>
+        </Facts>
+      </Section>
+      {declared && <DimensionsOf declared={declared} />}
+    </>
+  )
+}
+
+/** Its measures, as its own files or the Hub say them; nothing where neither does. */
+function DimensionsOf({ declared }: { declared: NonNullable<Model['metadata']> }) {
+  const { dtype, isGenerative, weightsBytes } = declared
+  const dimensions = dimensionFacts(declared)
+  if (!dimensions.length && dtype === null && weightsBytes === null) return null
+  return (
+    <Section title="Dimensions">
       <Facts>
-        <Fact name="Kind">{model.category && CATEGORY_NAMES[model.category]}</Fact>
-        <Fact name="Family">{facts.family !== OTHER_FAMILY && facts.family}</Fact>
-        <Fact name="Architecture">{declared?.architecture}</Fact>
-        <Fact name="Parameters">{facts.parameterCount !== null && parameters(facts.parameterCount)}</Fact>
-        <Fact name="Quantization">{facts.quantization}</Fact>
-        <Fact name="Context">
-          {declared?.contextLength != null && `${count(declared.contextLength)} tokens`}
+        {dimensions.map(({ name, value }) => (
+          <Fact key={name} name={name}>
+            {value}
+          </Fact>
+        ))}
+        <Fact name="Data type">{dtype}</Fact>
+        <Fact name="Weights">{weightsBytes !== null && <Size value={weightsBytes} />}</Fact>
+        <Fact name="KV cache">
+          {isGenerative !== null && (isGenerative ? 'Grows with the context' : 'Keeps none')}
         </Fact>
-        <Fact name="License">{declared?.license}</Fact>
-        <Fact name="Tags">{declared && declared.tags.length > 0 && <Tags tags={declared.tags} />}</Fact>
-        <Fact name="Registered">{dateTime(model.createdAt)}</Fact>
-        <Fact name="Last used">{model.lastUsedAt && dateTime(model.lastUsedAt)}</Fact>
-        <Fact name="In use">{!model.isActive && 'Switched off'}</Fact>
       </Facts>
     </Section>
   )
@@ -119,15 +155,5 @@ function LastTest({ connection }: { connection: NonNullable<Model['connection']>
     <>
       {ok ? `Answered in ${count(latencyMs)} ms` : 'Failed'}, <Age at={testedAt} />
     </>
-  )
-}
-
-export function Tags({ tags }: { tags: readonly string[] }) {
-  return (
-    <span className={styles.tags}>
-      {tags.map((tag) => (
-        <Tag key={tag}>{tag}</Tag>
-      ))}
-    </span>
   )
 }

@@ -4,42 +4,82 @@ import { useState } from 'react'
 import { useMay } from '../api/auth'
 import type { DamagedFile, Failure, Model } from '../api/models'
 import { plural } from '../lib/format'
+import { AccessNotice, isOfGate, tokenWord, useAccess } from '../models/access'
 import { useActions } from '../models/actions'
 import { unreadableSecret, useDownloadStatus } from '../models/states'
-import { Button } from '../ui/button'
+import { Button, ButtonLink } from '../ui/button'
+import { Bone } from '../ui/place'
 import { Notice } from '../ui/status'
 import { CutMiddle } from '../ui/tooltip'
 import styles from './info.module.css'
 
 export function Trouble({ model }: { model: Model }) {
-  const may = useMay()
-  const actions = useActions()
-  const [isBusy, setBusy] = useState(false)
   const isFailed = useDownloadStatus(model) === 'Failed'
   const failure = failureOf(model, isFailed)
   if (!failure) return null
+  if (isFailed && model.hfRepo && isOfGate(failure.code))
+    return <Gate model={model} repo={model.hfRepo} failure={failure} />
   const damaged = isFailed ? (model.damagedFiles ?? []) : []
+  return (
+    <Notice
+      tone="bad"
+      title={failure.detail}
+      actions={isFailed && <Again model={model} word={damaged.length ? 'Repair' : 'Retry'} />}
+    >
+      {failure.remedy}
+      {damaged.length > 0 && <Damage files={damaged} />}
+    </Notice>
+  )
+}
+
+function Again({ model, word }: { model: Model; word: string }) {
+  const may = useMay()
+  const actions = useActions()
+  const [isBusy, setBusy] = useState(false)
   const retry = async () => {
     setBusy(true)
     await actions.start(model)
     setBusy(false)
   }
+  if (!may('operator')) return null
   return (
-    <Notice
-      tone="bad"
-      title={failure.detail}
-      actions={
-        isFailed &&
-        may('operator') && (
-          <Button size="small" icon={<RotateCcw size={14} />} disabled={isBusy} onClick={() => void retry()}>
-            {damaged.length ? 'Repair' : 'Retry'}
-          </Button>
+    <Button size="small" icon={<RotateCcw size={14} />} disabled={isBusy} onClick={() => void retry()}>
+      {word}
+    </Button>
+  )
+}
+
+/** How the gate stands now, and not as it stood when the download failed; unless the Hub can't be asked. */
+function Gate({ model, repo, failure }: { model: Model; repo: string; failure: Failure }) {
+  const may = useMay()
+  const access = useAccess(repo, model.hasHfToken ? model.id : undefined, true)
+  const again = <Again model={model} word="Retry" />
+  if (access.isPending) return <Bone height={62} />
+  if (!access.data)
+    return (
+      <Notice tone="bad" title={failure.detail} actions={again}>
+        {failure.remedy}
+      </Notice>
+    )
+  if (access.data.status === 'ok')
+    return (
+      <Notice tone="ok" role="status" title="Access granted since" actions={again}>
+        The download failed because of the gate. It may go on now.
+      </Notice>
+    )
+  return (
+    <AccessNotice
+      access={access.data}
+      onCheck={access.refetch}
+      token={
+        may('admin') && (
+          <ButtonLink href={`/models/${model.id}/edit`} size="small">
+            {tokenWord(access.data)}
+          </ButtonLink>
         )
       }
-    >
-      {failure.remedy}
-      {damaged.length > 0 && <Damage files={damaged} />}
-    </Notice>
+      actions={again}
+    />
   )
 }
 

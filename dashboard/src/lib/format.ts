@@ -89,6 +89,11 @@ export function shortCount(value: number): string {
   return `${twoDigits(value / 1e6)}M`
 }
 
+/** Tokens of a context: `128k` for 131,072, as models are spoken of. */
+export function tokens(value: number): string {
+  return value % 1024 ? shortCount(value) : `${count(value / 1024)}k`
+}
+
 /** `1`, `1.3`, `12`. */
 function twoDigits(value: number): string {
   return String(value < 9.95 ? Number(value.toFixed(1)) : Math.round(value))

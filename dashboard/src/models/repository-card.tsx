@@ -2,14 +2,15 @@
 import { useQuery } from '@tanstack/react-query'
 import { ExternalLink, Heart } from 'lucide-react'
 import { asProblem } from '../api/client'
-import { type RepoPreview, repoQuery } from '../api/hub'
-import { count, parameters } from '../lib/format'
+import { type RepoPreview, repoQuery, type Variant } from '../api/hub'
+import { count, parameters, tokens } from '../lib/format'
 import { Button } from '../ui/button'
 import { Glyph } from '../ui/glyph'
 import { Cut } from '../ui/tooltip'
 import type { CardContent } from './cards'
 import { factsOf, hubLink, OTHER_FAMILY } from './facts'
 import { MoreButton } from './menu-host'
+import { StaleNote } from './preview-facts'
 import styles from './repositories.module.css'
 import { AvailableVariant, ModelVariant, Size, variantName, Variants } from './variant-rows'
 
@@ -28,22 +29,31 @@ export function RepositoryCard({ repo, endpoint, models, registered, isOpen, onT
   const asked = repoQuery(repo, revision, models.find((model) => model.hasHfToken)?.id)
   const preview = useQuery({ ...asked, enabled: isOpen })
   const others = preview.data?.variants.filter(({ filename }) => !registered.has(filename)) ?? []
+  const shown = isOpen ? preview.data : undefined
+  const hasNeeds = shown?.variants.some(isMeasured) ?? false
   return (
     <section className={styles.card} aria-label={repo}>
       <CardHeader repo={repo} endpoint={endpoint} models={models} preview={preview.data} />
-      <Variants label={`Variants of ${repo}`}>
+      <Variants label={`Variants of ${repo}`} hasNeeds={hasNeeds}>
         {models.map((model) => (
           <ModelVariant
             key={model.id}
             model={model}
             name={variantName(model)}
             second={<Size model={model} />}
-            isBest={preview.data?.variants.some((one) => one.recommended && one.filename === model.modelFile)}
+            preview={preview.data}
+            hasNeeds={hasNeeds}
           />
         ))}
-        {isOpen &&
+        {shown &&
           others.map((variant) => (
-            <AvailableVariant key={variant.filename} repo={repo} revision={revision} variant={variant} />
+            <AvailableVariant
+              key={variant.filename}
+              preview={shown}
+              revision={revision}
+              variant={variant}
+              hasNeeds={hasNeeds}
+            />
           ))}
       </Variants>
       <footer className={styles.footer}>
@@ -52,9 +62,13 @@ export function RepositoryCard({ repo, endpoint, models, registered, isOpen, onT
         </Button>
         {isOpen && <Answer preview={preview} isAll={others.length === 0} />}
       </footer>
+      {shown?.stale && <StaleNote at={shown.fetchedAt} />}
     </section>
   )
 }
+
+const isMeasured = ({ memoryBytes, ratings }: Variant): boolean =>
+  memoryBytes !== null || ratings?.quality != null
 
 /** What the Hub's answer was, where its variants do not say it. */
 function Answer({ preview, isAll }: { preview: ReturnType<typeof useQuery<RepoPreview>>; isAll: boolean }) {
@@ -95,6 +109,9 @@ function CardHeader({
   ]
     .filter(Boolean)
     .join(' · ')
+  // The register knows by itself what the Hub has said once.
+  const said = models.find(({ metadata }) => metadata !== null)?.metadata
+  const context = preview?.dimensions.contextLength ?? said?.contextLength ?? null
   return (
     <header className={styles.header}>
       <Glyph name={repo.split('/').at(-1) ?? repo} colour={facts?.familyColour ?? 0} />
@@ -104,7 +121,9 @@ function CardHeader({
         </h2>
         <div className={styles.facts}>
           {words && <span>{words}</span>}
-          {preview && <HubFacts preview={preview} />}
+          {context !== null && <span>{tokens(context)} context</span>}
+          {preview && preview.likes !== null && <Likes value={preview.likes} />}
+          <LicenseAndTags of={preview ?? said} />
         </div>
       </div>
       <a href={hubLink(repo, endpoint)} target="_blank" rel="noreferrer" className={styles.link}>
@@ -115,21 +134,25 @@ function CardHeader({
   )
 }
 
+function Likes({ value }: { value: number }) {
+  return (
+    <span>
+      <Heart size={11} fill="currentColor" aria-hidden="true" /> {count(value)}
+      <span className="visually-hidden"> likes</span>
+    </span>
+  )
+}
+
 const MOST_TAGS = 3
 
-function HubFacts({ preview }: { preview: RepoPreview }) {
+function LicenseAndTags({ of }: { of: Pick<RepoPreview, 'license' | 'tags'> | null | undefined }) {
+  if (!of) return null
   return (
     <>
-      {preview.likes !== null && (
+      {of.license && <span>{of.license}</span>}
+      {of.tags.length > 0 && (
         <span>
-          <Heart size={11} fill="currentColor" aria-hidden="true" /> {count(preview.likes)}
-          <span className="visually-hidden"> likes</span>
-        </span>
-      )}
-      {preview.license && <span>{preview.license}</span>}
-      {preview.tags.length > 0 && (
-        <span>
-          {preview.tags
+          {of.tags
             .slice(0, MOST_TAGS)
             .map((tag) => `#${tag}`)
             .join(' ')}

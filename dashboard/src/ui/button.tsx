@@ -31,16 +31,19 @@ export function ButtonLink({
   look = 'default',
   size = 'normal',
   icon,
+  label,
   children,
 }: {
   href: string
+  /** Its name, where the words alone are not enough; it begins with them. */
+  label?: string
   look?: Look
   size?: 'small' | 'normal'
   icon?: ReactNode
   children: ReactNode
 }) {
   return (
-    <Link href={href} className={names(look, size)}>
+    <Link href={href} className={names(look, size)} aria-label={label}>
       {icon}
       {children}
     </Link>

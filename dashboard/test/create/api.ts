@@ -2,9 +2,10 @@
 import { configure } from '@testing-library/react'
 import { http, HttpResponse } from 'msw'
 import { vi } from 'vitest'
-import type { RepoPreview, Variant } from '../../src/api/hub'
+import type { Access, FoundRepo, RepoPreview } from '../../src/api/hub'
 import type { Model } from '../../src/api/models'
 import type { Storage } from '../../src/api/storage'
+import { anAccess, aPreview } from '../hub'
 import { aHub } from '../make'
 import { server } from '../server'
 
@@ -13,57 +14,6 @@ configure({ asyncUtilTimeout: 5000 })
 vi.setConfig({ testTimeout: 30_000 })
 
 const GB = 1e9
-
-/** A file of a repository; say what differs. */
-export function aVariant(method: string, gigabytes: number, differs: Partial<Variant> = {}): Variant {
-  const filename = `Qwen3-14B-${method}.gguf`
-  return {
-    kind: 'gguf',
-    filename,
-    files: 1,
-    fileNames: [filename],
-    sizeBytes: gigabytes * GB,
-    quantization: { method, bits: 4 },
-    recommended: false,
-    fits: null,
-    memoryBytes: null,
-    ratings: null,
-    status: 'available',
-    modelId: null,
-    ...differs,
-  }
-}
-
-/** A repository of the Hub; say what differs. */
-export function aPreview(differs: Partial<RepoPreview> = {}): RepoPreview {
-  return {
-    repo: 'unsloth/Qwen3-14B-GGUF',
-    revision: 'main',
-    commitHash: 'a'.repeat(40),
-    name: 'Qwen3-14B-GGUF',
-    description: null,
-    license: 'apache-2.0',
-    tags: [],
-    likes: 1310,
-    downloads: 412_000,
-    lastModified: null,
-    baseModel: null,
-    gated: false,
-    private: false,
-    libraryName: null,
-    pipelineTag: 'text-generation',
-    requiresTrustRemoteCode: false,
-    architecture: 'qwen3',
-    family: 'Qwen',
-    parameterCount: 14_800_000_000,
-    contextLength: 40_960,
-    totalBytes: 40 * GB,
-    fileCount: 4,
-    variants: [aVariant('Q4_0', 8), aVariant('Q4_K_M', 9, { recommended: true }), aVariant('Q8_0', 15.7)],
-    extras: [],
-    ...differs,
-  }
-}
 
 /** A volume with 321 GB to spare; say what differs. */
 export function aStorage(differs: Partial<Storage> = {}): Storage {
@@ -103,10 +53,15 @@ export function anApi({
   models = [],
   preview = aPreview(),
   storage = aStorage(),
+  found = [],
+  access = anAccess(),
 }: {
   models?: Model[]
   preview?: RepoPreview | (() => Response)
   storage?: Storage
+  /** What a search finds. */
+  found?: FoundRepo[] | (() => Response)
+  access?: Access | (() => Response)
 } = {}): { asked: (what: string) => Asked[] } {
   const calls: { what: string; asked: Asked }[] = []
   server.events.removeAllListeners()
@@ -124,16 +79,19 @@ export function anApi({
     http.get('*/api/health', () => HttpResponse.json({ hub: aHub() })),
     http.get('*/api/hub/resolve', ({ request }) => {
       const input = new URL(request.url).searchParams.get('input') ?? ''
-      const found = /^(?:https:\/\/huggingface\.co\/)?([^/\s]+\/[^/\s]+)(?:\/blob\/([^/]+)\/(.+))?$/.exec(
+      const named = /^(?:https:\/\/huggingface\.co\/)?([^/\s]+\/[^/\s]+)(?:\/blob\/([^/]+)\/(.+))?$/.exec(
         input,
       )
-      if (!found)
+      if (!named)
         return refusal(422, 'VALIDATION_ERROR', 'Wrong.', { errors: { input: ['It is not the Hub.'] } })
-      return HttpResponse.json({ repo: found[1], revision: found[2] ?? null, filename: found[3] ?? null })
+      return HttpResponse.json({ repo: named[1], revision: named[2] ?? null, filename: named[3] ?? null })
     }),
-    http.get('*/api/hub/repo', () =>
-      typeof preview === 'function' ? preview() : HttpResponse.json(preview),
-    ),
+    http.get('*/api/hub/repo', () => answer(preview)),
+    http.get('*/api/hub/search', () => answer(found)),
+    http.get('*/api/hub/access', () => answer(access)),
   )
   return { asked: (what) => calls.filter((call) => call.what === what).map(({ asked }) => asked) }
 }
+
+const answer = (said: object | (() => Response)): Response =>
+  typeof said === 'function' ? said() : HttpResponse.json(said)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { firstChoice, kindFor, nameFor, variantOf } from '../../src/create/choice'
-import { aPreview, aVariant } from './api'
+import { aPreview, aVariant } from '../hub'
 
 describe('the first choice', () => {
   it('is the recommended file', () => {

@@ -7,7 +7,8 @@ import { LiveModels } from '../../src/live/apply'
 import { progress } from '../../src/live/progress'
 import { aDownload, aModel, renderPage } from '../make'
 import { server } from '../server'
-import { anApi, aPreview, aStorage, aVariant, refusal } from './api'
+import { aFound, anAccess, aPreview, aVariant } from '../hub'
+import { anApi, aStorage, refusal } from './api'
 
 const REPO = 'unsloth/Qwen3-14B-GGUF'
 const FILE = 'Qwen3-14B-Q4_K_M.gguf'
@@ -16,6 +17,11 @@ const repository = () => screen.getByLabelText('Repository')
 const name = () => screen.getByLabelText('Name')
 const submit = () => screen.getByRole('button', { name: /^Create|^Start|^Creat/ })
 const panel = () => within(screen.getByText('What happens').parentElement!)
+const size = (gigabytes: number, fits: boolean) => ({
+  diskBytes: gigabytes * 1e9,
+  memoryBytes: (gigabytes + 2) * 1e9,
+  fits,
+})
 const variant = (quantization: string) => screen.findByLabelText(new RegExp(`^${quantization}`))
 
 async function openWith(repo: string) {
@@ -32,7 +38,7 @@ describe('choosing what to download', () => {
     await openWith(`https://huggingface.co/${REPO}`)
     expect(await variant('Q4_K_M')).toBeChecked()
     expect(screen.getByText('14.8B params')).toBeVisible()
-    expect(screen.getByText('apache-2.0')).toBeVisible()
+    expect(screen.getAllByText('apache-2.0')[0]).toBeVisible()
     expect(name()).toHaveValue('Qwen3 14B Q4_K_M')
     expect(panel().getByText('9.0 GB')).toBeVisible()
     expect(panel().getByText('312 GB')).toBeVisible()
@@ -82,20 +88,74 @@ describe('choosing what to download', () => {
       recommended: true,
       fits: true,
       memoryBytes: 9.6e9,
-      ratings: { quality: 3, memory: 3, speed: 3 },
+      ratings: { quality: 3, memory: null, speed: null },
     })
-    anApi({ preview: aPreview({ variants: [known] }) })
+    const large = { fits: false, fitsMemory: false, memoryBytes: 20e9, memoryUnknown: ['kvCache'] }
+    const variants = [known, aVariant('Q8_0', 15.7, large), aVariant('F16', 30, { fitsDisk: false })]
+    anApi({ preview: aPreview({ variants }) })
     await openWith(REPO)
-    await variant('Q4_0')
+    expect(await variant('Q4_0')).toHaveAccessibleDescription('8.0 GB 9.6 GB memory Fits')
     expect(screen.getByText('Quality 3 of 5')).toBeInTheDocument()
-    expect(screen.getByText(/9\.6 GB/)).toBeVisible()
-    expect(screen.getByText('Fits')).toBeVisible()
+    expect(await variant('Q8_0')).toHaveAccessibleDescription(
+      '15.7 GB at least 20.0 GB memory Too big for memory',
+    )
+    expect(await variant('F16')).toHaveAccessibleDescription('30.0 GB – memory No room on disk')
   })
 
-  it('says at once what can’t be a repository, and asks nobody', async () => {
+  it('tells what a repository of safetensors takes at each precision', async () => {
+    const whole = aVariant('', 29.5, { kind: 'repository', filename: null, quantization: null })
+    const estimatedSizes = { q4: size(8, true), q8: size(16, true), fp16: size(30, false) }
+    anApi({ preview: aPreview({ variants: [whole], estimatedSizes }) })
+    await openWith('Qwen/Qwen3-14B')
+    const table = await screen.findByRole('table')
+    expect(
+      within(table)
+        .getAllByRole('row')
+        .map((row) => row.textContent),
+    ).toEqual([
+      'Loaded asDiskMemoryFit',
+      'q4 4 bits a weight8.0 GB10.0 GBFits',
+      'q8 8 bits a weight16.0 GB18.0 GBFits',
+      'fp16 16 bits a weight30.0 GB32.0 GBToo big for memory',
+    ])
+  })
+
+  it('shows its dimensions in a line, all facts on demand, and how old an answer is that was kept', async () => {
+    const fetchedAt = new Date(Date.now() - 3 * 3_600_000).toISOString()
+    anApi({ preview: aPreview({ stale: true, fetchedAt, baseModel: 'Qwen/Qwen3-14B' }) })
+    const { user } = await openWith(REPO)
+    const found = within(await screen.findByRole('region', { name: REPO }))
+    for (const word of ['40k context', '40 layers', '5,120 hidden', '40 heads, 8 KV'])
+      expect(found.getByText(word)).toBeVisible()
+    expect(found.getByText('Vocabulary')).not.toBeVisible()
+    await user.click(found.getByText('All facts'))
+    expect(found.getByText('151,936')).toBeVisible()
+    expect(found.getByRole('link', { name: /^Qwen\/Qwen3-14B/ })).toHaveAttribute(
+      'href',
+      'https://huggingface.co/Qwen/Qwen3-14B',
+    )
+    expect(found.getByText(/Hugging Face is not reachable: as of 3 h ago/)).toBeVisible()
+  })
+
+  it('completes what is typed from what the Hub finds', async () => {
+    const { asked } = anApi({ found: [aFound('Qwen/Qwen3-14B-GGUF'), aFound(REPO)] })
+    const { user } = await openWith('qwen3 14b')
+    const list = await screen.findByRole('listbox', { name: 'Repositories' })
+    expect(within(list).getAllByRole('option')).toHaveLength(2)
+    expect(screen.queryByText(/^Use owner\/name/)).not.toBeInTheDocument()
+    await user.keyboard('{ArrowDown}{ArrowDown}{Enter}')
+    expect(repository()).toHaveValue(REPO)
+    expect(await variant('Q4_K_M')).toBeChecked()
+    expect(screen.queryByRole('listbox')).not.toBeInTheDocument()
+    expect(asked('GET /api/hub/search').map(({ url }) => url.searchParams.get('q'))).toEqual(['qwen3 14b'])
+  })
+
+  it('says what can’t be a repository and finds none, and resolves nothing', async () => {
     const { asked } = anApi()
     await openWith('two words')
-    expect(screen.getByText('Use owner/name, a huggingface.co link, or a direct file link.')).toBeVisible()
+    expect(
+      await screen.findByText('Use owner/name, a huggingface.co link, or a direct file link.'),
+    ).toBeVisible()
     expect(asked('GET /api/hub/resolve')).toHaveLength(0)
     expect(submit()).toBeDisabled()
   })
@@ -111,7 +171,8 @@ describe('choosing what to download', () => {
     ['HUB_OFFLINE', 503, 'Hugging Face is switched off here'],
     ['INVALID_HF_TOKEN', 424, 'The token was rejected'],
   ])('explains %s', async (code, status, title) => {
-    anApi({ preview: () => refusal(status, code, 'Detail.') })
+    const access = anAccess({ status: 'token_invalid', tokenSource: 'server' })
+    anApi({ preview: () => refusal(status, code, 'Detail.'), access })
     await openWith(REPO)
     expect(await screen.findByText(title)).toBeVisible()
   })
@@ -130,52 +191,6 @@ describe('choosing what to download', () => {
     await user.click(screen.getByRole('button', { name: 'Try again' }))
     expect(await variant('Q4_K_M')).toBeChecked()
     expect(asked('GET /api/hub/repo')).toHaveLength(2)
-  })
-})
-
-describe('a gated repository', () => {
-  const gated = aPreview({ gated: 'manual', totalBytes: null, fileCount: null, variants: [] })
-
-  it('tells what to do, and saves a token first to list the files with it', async () => {
-    const { asked } = anApi({ preview: gated })
-    server.use(
-      http.post('*/api/models', () =>
-        HttpResponse.json(aModel({ id: 50, hasHfToken: true }), { status: 201 }),
-      ),
-    )
-    const { user } = await openWith(REPO)
-    expect(await screen.findByText('Gated repository')).toBeVisible()
-    expect(screen.queryByRole('button', { name: 'Save and list files' })).not.toBeInTheDocument()
-    await user.type(screen.getByLabelText(/^Hugging Face token/), 'hf_secret')
-    await user.click(await screen.findByRole('button', { name: 'Save and list files' }))
-    await waitFor(() => expect(location.pathname).toBe('/models/50/edit'))
-    expect(asked('POST /api/models')[0]?.body).toMatchObject({
-      hfRepo: REPO,
-      modelFile: null,
-      hfToken: 'hf_secret',
-      downloadNow: false,
-    })
-    expect(JSON.stringify({ ...sessionStorage, ...localStorage }) + location.href).not.toContain('hf_secret')
-  })
-})
-
-describe('a gated repository whose files are public', () => {
-  it('asks for a token before, and leads to it when the download was refused', async () => {
-    anApi({ preview: aPreview({ gated: 'auto' }) })
-    const failed = aModel({
-      id: 50,
-      downloadStatus: 'Failed',
-      error: { code: 'GATED_MODEL_NO_TOKEN', detail: 'No token was sent.', remedy: 'Accept the license.' },
-    })
-    server.use(http.post('*/api/models', () => HttpResponse.json(failed, { status: 201 })))
-    const { user } = await openWith(REPO)
-    expect(await screen.findByText('Gated repository')).toBeVisible()
-    await user.type(screen.getByLabelText(/^Hugging Face token/), 'hf_1')
-    expect(screen.queryByText('Gated repository')).not.toBeInTheDocument()
-    await waitFor(() => expect(submit()).toBeEnabled())
-    await user.click(submit())
-    await user.click(await screen.findByRole('link', { name: 'Change the token' }))
-    expect(location.pathname).toBe('/models/50/edit')
   })
 })
 

@@ -7,7 +7,8 @@ import EditPage from '../../src/create/edit-page'
 import { progress } from '../../src/live/progress'
 import { aDownload, aHosted, aModel, renderPage } from '../make'
 import { server } from '../server'
-import { anApi, aPreview, aVariant, refusal } from './api'
+import { aPreview, aVariant } from '../hub'
+import { anApi, refusal } from './api'
 
 const field = (label: string | RegExp) => screen.getByLabelText(label)
 const save = () => screen.getByRole('button', { name: 'Save changes' })

@@ -6,6 +6,7 @@ import type { Me } from '../../src/api/auth'
 import { dropModel, putModel } from '../../src/api/models'
 import DiscoverPage from '../../src/discover/discover-page'
 import { progress } from '../../src/live/progress'
+import { aFound } from '../hub'
 import { aDownload, renderPage } from '../make'
 import { server } from '../server'
 import { anEmbedding, anEntry, installed, serveCatalog, started } from './make'
@@ -259,7 +260,7 @@ describe('Find on Hugging Face', () => {
   it('leads to the page of a new model, with what was typed', async () => {
     serveCatalog()
     open()
-    const field = screen.getByRole('textbox', { name: 'Find on Hugging Face' })
+    const field = screen.getByRole('combobox', { name: 'Find on Hugging Face' })
     expect(screen.getByRole('button', { name: 'Continue' })).toBeDisabled()
     await userEvent.type(field, ' https://huggingface.co/owner/name {Enter}')
     expect(location.pathname + location.search).toBe(
@@ -267,12 +268,21 @@ describe('Find on Hugging Face', () => {
     )
   })
 
+  it('finds a repository by a part of its name, and leads there at a click', async () => {
+    serveCatalog()
+    server.use(http.get('*/api/hub/search', () => HttpResponse.json([aFound('Qwen/Qwen3-14B')])))
+    open()
+    await userEvent.type(screen.getByRole('combobox', { name: 'Find on Hugging Face' }), 'qwen3')
+    await userEvent.click(await screen.findByRole('option', { name: /^Qwen\/Qwen3-14B/ }))
+    expect(location.pathname + location.search).toBe('/models/new?repo=Qwen%2FQwen3-14B')
+  })
+
   it('says so where only curated models can be had', async () => {
     serveCatalog({ catalogOnly: true })
     open('/discover?tab=llm&q=owner/name')
     expect(await screen.findByText('Only curated models can be downloaded here')).toBeVisible()
     await heading('Nothing matches')
-    expect(screen.queryByRole('textbox', { name: 'Find on Hugging Face' })).not.toBeInTheDocument()
+    expect(screen.queryByRole('combobox', { name: 'Find on Hugging Face' })).not.toBeInTheDocument()
     expect(screen.queryByRole('link', { name: 'Find on Hugging Face' })).not.toBeInTheDocument()
   })
 })
@@ -287,7 +297,7 @@ describe('what a role may not do is not offered', () => {
     open('/discover', role)
     await heading('Qwen3 8B')
     expect(screen.queryAllByRole('button', { name: /^Download Qwen3 8B/ })).toHaveLength(downloads)
-    expect(screen.queryAllByRole('textbox', { name: 'Find on Hugging Face' })).toHaveLength(boxes)
+    expect(screen.queryAllByRole('combobox', { name: 'Find on Hugging Face' })).toHaveLength(boxes)
   })
 
   it('a viewer sees no lack of room either, as there is nothing to click', async () => {

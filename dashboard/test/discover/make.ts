@@ -34,6 +34,7 @@ export function anEntry(differs: Partial<CatalogEntry> = {}): CatalogEntry {
     defaultInstruction: null,
     contextWindow: 40_960,
     tags: ['chat', 'tools'],
+    ratings: null,
     links: { huggingface: 'https://huggingface.co/unsloth/Qwen3-8B-GGUF', paper: null, homepage: null },
     source: 'built-in',
     installed: false,

@@ -7,7 +7,7 @@ import type { Reference } from '../../src/api/references'
 import { type Model, modelsKey, type Usage } from '../../src/api/models'
 import InfoDrawer from '../../src/info/info-drawer'
 import { progress } from '../../src/live/progress'
-import { aDownload, aHosted, aModel, renderPage } from '../make'
+import { aDownload, aHosted, aModel, modelFacts, renderPage } from '../make'
 import { server } from '../server'
 
 const HASH = `3f1c${'0'.repeat(56)}9ab2`
@@ -20,20 +20,6 @@ const DOWNLOADED: Partial<Model> = {
   checksum: `sha256:${HASH}`,
   commitHash: 'a9b1c2d3e4'.repeat(4),
 }
-const PREVIEW = {
-  repo: 'unsloth/Qwen3-0.6B-GGUF',
-  license: 'apache-2.0',
-  tags: ['gguf', 'conversational'],
-  likes: 1310,
-  downloads: 412345,
-  lastModified: '2026-08-01T10:00:00',
-  baseModel: 'Qwen/Qwen3-0.6B',
-  gated: 'manual',
-  architecture: 'qwen3',
-  parameterCount: null,
-  contextLength: 40960,
-}
-
 const aReference = (differs: Partial<Reference>): Reference => ({
   consumer: 'rag',
   name: 'handbook',
@@ -127,20 +113,26 @@ describe('a downloaded model', () => {
     show(
       aModel({
         ...DOWNLOADED,
-        metadata: {
+        metadata: modelFacts({
           architecture: 'qwen3',
           family: 'Qwen',
           parameterCount: 596_049_920,
           quantization: { method: 'Q4_0', bits: 4 },
           contextLength: 40_960,
-          hiddenSize: null,
-          layers: null,
-          heads: null,
-          kvHeads: null,
-          vocabSize: null,
+          hiddenSize: 1024,
+          layers: 28,
+          heads: 16,
+          kvHeads: 8,
+          headDim: 128,
+          vocabSize: 151_936,
+          dtype: 'bfloat16',
+          isGenerative: true,
           license: 'apache-2.0',
           tags: ['gguf', 'chat'],
-        },
+          baseModel: 'Qwen/Qwen3-0.6B',
+          requiresTrustRemoteCode: true,
+          weightsBytes: 381e6,
+        }),
       }),
     )
     expect(await facts('Model')).toMatchObject({
@@ -148,7 +140,22 @@ describe('a downloaded model', () => {
       Parameters: '596M',
       Context: '40,960 tokens',
       License: 'apache-2.0',
+      'Base model': 'Qwen/Qwen3-0.6B ',
+      'Remote code': 'Needed: loading it runs code of the repository',
       Tags: 'ggufchat',
+    })
+    const base = screen.getByRole('link', { name: /^Qwen\/Qwen3-0.6B/ })
+    await waitFor(() => expect(base).toHaveAttribute('href', 'https://hub.example/Qwen/Qwen3-0.6B'))
+    expect(await facts('Dimensions')).toEqual({
+      Layers: '28',
+      'Hidden size': '1,024',
+      'Attention heads': '16',
+      'KV heads': '8',
+      'Head size': '128',
+      Vocabulary: '151,936',
+      'Data type': 'bfloat16',
+      Weights: '381 MB',
+      'KV cache': 'Grows with the context',
     })
   })
 
@@ -211,58 +218,6 @@ describe('used by', () => {
   })
 })
 
-describe('the Hub', () => {
-  it('is asked only when somebody wants to know', async () => {
-    const asked = vi.fn()
-    show(aModel(DOWNLOADED))
-    server.use(
-      http.get('*/api/hub/repo', ({ request }) => {
-        asked(Object.fromEntries(new URL(request.url).searchParams))
-        return HttpResponse.json(PREVIEW)
-      }),
-    )
-    const button = await screen.findByRole('button', { name: 'Show what the Hub says' })
-    expect(asked).not.toHaveBeenCalled()
-    await userEvent.click(button)
-    await screen.findByText('1,310')
-    expect(asked).toHaveBeenCalledWith({
-      repo: 'unsloth/Qwen3-0.6B-GGUF',
-      revision: DOWNLOADED.commitHash,
-      modelId: '7',
-    })
-    expect(await facts('On the Hub')).toEqual({
-      License: 'apache-2.0',
-      Access: 'After its authors have agreed',
-      Likes: '1,310',
-      Downloads: '412,345',
-      'Base model': 'Qwen/Qwen3-0.6B',
-      Architecture: 'qwen3',
-      Context: '40,960 tokens',
-      'Last modified': '1 Aug 2026, 10:00',
-      Tags: 'ggufconversational',
-    })
-    await userEvent.click(screen.getByText('All metadata'))
-    expect(screen.getByText(/"baseModel": "Qwen\/Qwen3-0.6B"/)).toBeVisible()
-  })
-
-  it('that refuses has its cause and remedy told, and may be asked again', async () => {
-    show(aModel())
-    server.use(
-      http.get(
-        '*/api/hub/repo',
-        () =>
-          HttpResponse.json({ detail: 'The token was rejected.', remedy: 'Replace it.' }, { status: 424 }),
-        { once: true },
-      ),
-      http.get('*/api/hub/repo', () => HttpResponse.json(PREVIEW)),
-    )
-    await userEvent.click(await screen.findByRole('button', { name: 'Show what the Hub says' }))
-    expect(await screen.findByRole('alert')).toHaveTextContent('The token was rejected.Replace it.')
-    await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
-    expect(await screen.findByText('1,310')).toBeVisible()
-  })
-})
-
 it('shows the history, the latest first', async () => {
   const error = { code: 'DOWNLOAD_STALLED', detail: 'No byte arrived for a long time.', remedy: '' }
   operations = [
@@ -280,11 +235,7 @@ it('shows the history, the latest first', async () => {
 })
 
 describe('a failed download', () => {
-  const error = {
-    code: 'GATED_MODEL_NO_TOKEN',
-    detail: 'The repository is gated.',
-    remedy: 'Give it a token.',
-  }
+  const error = { code: 'DISK_FULL', detail: 'The volume is full.', remedy: 'Make room.' }
 
   it('has its cause, its remedy and one way to try again', async () => {
     show(aModel({ downloadStatus: 'Failed', error }))
@@ -296,11 +247,11 @@ describe('a failed download', () => {
       }),
       http.get('*/api/models/7', () => HttpResponse.json(aModel({ downloadStatus: 'Pending' }))),
     )
-    expect(await screen.findByText('The repository is gated.')).toBeVisible()
-    expect(screen.getByText('Give it a token.')).toBeVisible()
+    expect(await screen.findByText('The volume is full.')).toBeVisible()
+    expect(screen.getByText('Make room.')).toBeVisible()
     await userEvent.click(screen.getByRole('button', { name: 'Retry' }))
     await waitFor(() => expect(started).toHaveBeenCalledTimes(1))
-    await waitFor(() => expect(screen.queryByText('The repository is gated.')).toBeNull())
+    await waitFor(() => expect(screen.queryByText('The volume is full.')).toBeNull())
   })
 })
 

@@ -100,6 +100,17 @@ describe('counts', () => {
   })
 })
 
+it.each([
+  [512, '512'],
+  [8192, '8k'],
+  [40_960, '40k'],
+  [131_072, '128k'],
+  [1_048_576, '1,024k'],
+  [32_000, '32k'],
+])('%d tokens are a context of %s', (value, words) => {
+  expect(format.tokens(value)).toBe(words)
+})
+
 describe('parameters', () => {
   it.each([
     [22_700_000, '23M'],

@@ -19,6 +19,7 @@ beforeEach(() => {
     catalogOnly: false,
     database: { status: 'ok' },
     redis: { status: 'ok' },
+    machines: [],
     workers: {
       status: 'ok',
       queues: [

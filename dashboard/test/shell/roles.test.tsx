@@ -8,6 +8,7 @@ import type { Queue, QueueItem } from '../../src/api/downloads'
 import type { Model } from '../../src/api/models'
 import { App } from '../../src/app'
 import { ModelsPage } from '../../src/models/models-page'
+import { aPreview, aVariant } from '../hub'
 import { aDownload, aHosted, aHub, aMe, aModel, renderPage } from '../make'
 import { aStorage } from '../models/make'
 import { server } from '../server'
@@ -70,15 +71,7 @@ beforeEach(() => {
     http.get('*/api/users', () => HttpResponse.json([])),
     http.get('*/api/storage', () => HttpResponse.json(aStorage())),
     http.get('*/api/events', () => HttpResponse.json({}, { status: 503 })),
-    http.get('*/api/hub/repo', () =>
-      HttpResponse.json({
-        totalBytes: 9e9,
-        likes: null,
-        license: null,
-        tags: [],
-        variants: [{ filename: 'Qwen3-0.6B-Q8_0.gguf', sizeBytes: 1e9, quantization: { method: 'Q8_0' } }],
-      }),
-    ),
+    http.get('*/api/hub/repo', () => HttpResponse.json(aPreview({ variants: [aVariant('Q8_0', 1)] }))),
   )
 })
 
@@ -129,7 +122,7 @@ const PLACES: Record<string, Place> = {
     address: '/models?view=repositories',
     go: () => press('Show other variants'),
     ready: () => screen.findByText('Q8_0'),
-    offers: { 'Get Q8_0 of unsloth/Qwen3-0.6B-GGUF': 'operator', 'Retry Gemma': 'operator' },
+    offers: { 'Get Q8_0 of unsloth/Qwen3-14B-GGUF, 1.0 GB': 'operator', 'Retry Gemma': 'operator' },
   },
   'the details of a failed download': {
     address: '/models?info=3',
