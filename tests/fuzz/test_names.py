@@ -87,7 +87,7 @@ def test_an_accepted_revision_or_repository_is_one_place(name: str) -> None:
 def _chosen(paths: list[str], **patterns: Any) -> list[str]:
     hub = Hub("http://nobody.example", None, False)
     files = [RemoteFile(path, 1, f"{number:040x}", False) for number, path in enumerate(paths)]
-    hub.files = lambda _repo, _revision: (COMMIT, files)  # type: ignore[method-assign]
+    hub.files = lambda _repo, _revision: (COMMIT, files, {})  # type: ignore[method-assign]
     try:
         return [file.path for file in freeze(hub, repo="a/b", revision="main", **patterns).files]
     except FileNotFound:
