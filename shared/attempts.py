@@ -77,6 +77,21 @@ def heartbeat(
     return found[0] is not None
 
 
+def limit_of(session: Session, operation_id: uuid.UUID) -> int | None:
+    """Bytes per second that the download may take; None: it has no limit of its own, or is gone."""
+    return session.scalar(select(Operation.max_bytes_per_second).where(Operation.id == operation_id))
+
+
+def others_that_fetch(session: Session, operation_id: uuid.UUID) -> int:
+    """How many downloads run beside this one, on whatever worker."""
+    running = select(func.count()).where(
+        Operation.status == OperationStatus.RUNNING,
+        Operation.kind.in_(FETCHING),
+        Operation.id != operation_id,
+    )
+    return session.scalar(running) or 0
+
+
 def freeze(
     session: Session,
     operation_id: uuid.UUID,

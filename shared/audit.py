@@ -37,6 +37,7 @@ class Action(StrEnum):
     REFERENCE_REMOVED = "reference.removed"
     DOWNLOAD_REQUESTED = "download.requested"
     DOWNLOAD_CANCELED = "download.canceled"
+    DOWNLOAD_CHANGED = "download.changed"  # its limit
     VERIFY_REQUESTED = "model.verify_requested"
     UPDATE_REQUESTED = "model.update_requested"
     DOWNLOAD_CLEARED = "download.cleared"  # from the queue view

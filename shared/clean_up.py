@@ -3,7 +3,7 @@
 A plan is made from rows alone. Whoever carries it out looks at each item again, under its locks.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, undefer
 
 from shared import operations, references, storage
 from shared.errors import ConfirmationRequired, PlanChanged
+from shared.links import Link, Links
 from shared.manifests import FETCHING, ManifestJson, awaited, oids
 from shared.tables import (
     UNFINISHED,
@@ -55,6 +56,7 @@ class Item:
     model_name: str | None = None
     last_used_at: datetime | None = None
     blobs: tuple[str, ...] = ()  # of half files that belong to no model
+    linked: Mapping[Link, int] = field(default_factory=dict)  # beside `bytes`: freed with their last names
 
     def as_json(self) -> dict[str, Any]:
         """What an operation keeps of it."""
@@ -83,7 +85,7 @@ class Plan:
 
     @property
     def total_bytes(self) -> int:
-        """What all items free together, at least: revisions that share a file free it together only."""
+        """What all items free together, at least: those that share a file free it together only."""
         return sum(item.bytes for item in self.items)
 
 
@@ -95,7 +97,7 @@ def plan(session: Session, *, unused: timedelta, quota_bytes: int | None, defaul
     look = _Look(session, volume, defaults)
     small = [*look.half_files(), *look.old_revisions()]
     by_use = sorted([*look.models(), *look.repos()], key=lambda item: (item.last_used_at or _EVER, item.id))
-    quota = _quota(volume, [*small, *by_use], quota_bytes) if quota_bytes is not None else None
+    quota = _quota(volume, [*small, *by_use], look.links, quota_bytes) if quota_bytes is not None else None
     evicted = set(quota.evict) if quota else set()
     limit = look.now - unused
     old = [item for item in by_use if (item.last_used_at or _EVER) < limit or item.id in evicted]
@@ -105,13 +107,13 @@ def plan(session: Session, *, unused: timedelta, quota_bytes: int | None, defaul
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
-def _quota(volume: Volume, items: Iterable[Item], quota_bytes: int) -> Quota:
+def _quota(volume: Volume, items: Iterable[Item], links: Links, quota_bytes: int) -> Quota:
     held = (volume.cache_bytes or 0) + volume.partial_bytes
     over, freed, evict = max(0, held - quota_bytes), 0, []
     for item in items:
         if freed >= over:
             break
-        freed += item.bytes
+        freed += item.bytes + links.drop(item.linked)
         evict.append(item.id)
     return Quota(quota_bytes=quota_bytes, cache_bytes=held, over_bytes=over, evict=evict)
 
@@ -125,6 +127,7 @@ class _Look:
         self._volume = volume
         whole = storage.cached_repos(volume.path).options(undefer(CachedRepo.blobs))
         self._repos = session.scalars(whole.order_by(CachedRepo.repo)).all()
+        self.links = Links(self._repos)
         self._models = storage.models_of(session, [repo.repo for repo in self._repos])
         self._awaited = awaited(session)
         self._coming = set(session.scalars(_repos_of_unfinished()))
@@ -188,17 +191,19 @@ class _Look:
                     others = [
                         one for other in models if other is not model for one in storage.kept_manifests(other)
                     ]
-                    yield _unused_model(model, seen[name], others)
+                    yield _unused_model(model, seen[name], others, self.links)
 
     def repos(self) -> Iterator[Item]:
         """Repositories that no model has, or is about to have."""
         for repo in self._repos:
             if repo.repo not in self._models:
+                linked = self.links.of(repo, repo.blobs)
                 yield Item(
                     id=f"repo:{repo.repo}",
                     kind=ItemKind.UNUSED_REPO,
                     repo=repo.repo,
-                    bytes=repo.size_bytes,
+                    bytes=repo.size_bytes - sum(linked.values()),
+                    linked=linked,
                     reason="No model of the register has it; another client of the Hub brought it.",
                     last_used_at=repo.accessed_at,
                     suggested=False,
@@ -225,19 +230,21 @@ def _old_revision(repo: CachedRepo, revision: dict[str, Any], former_of: Model |
     )
 
 
-def _unused_model(model: Model, repo: CachedRepo, others: Sequence[ManifestJson]) -> Item:
+def _unused_model(model: Model, repo: CachedRepo, others: Sequence[ManifestJson], links: Links) -> Item:
     own = {file["oid"]: file["size"] for one in storage.kept_manifests(model) for file in one["files"]}
     read = [repo.blobs[oid][1] for oid in own if oid in repo.blobs]
     times = [datetime.fromtimestamp(max(read), UTC)] if read else []
     used = max((*times, *(at for at in (model.last_used_at, model.downloaded_at) if at)), default=None)
-    needed = oids(others)
+    alone = own.keys() - oids(others)
+    linked = links.of(repo, alone)
     return Item(
         id=f"model:{model.id}",
         kind=ItemKind.UNUSED_MODEL,
         repo=model.hf_repo,
         model_id=model.id,
         model_name=model.name,
-        bytes=sum(size for oid, size in own.items() if oid not in needed),
+        bytes=sum(own[oid] for oid in alone) - sum(linked.values()),
+        linked=linked,
         reason="Nobody has read its files for a long time; it stays registered and can be fetched again.",
         last_used_at=used,
         suggested=True,

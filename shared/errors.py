@@ -109,6 +109,13 @@ class OperationConflict(WeighbridgeError):
     remedy = "Wait for the active operation or cancel it first."
 
 
+class OperationEnded(WeighbridgeError):
+    """This operation has ended, so nothing about it can be changed."""
+
+    code = "OPERATION_ENDED"
+    remedy = "Ask for the download again, and change the new operation."
+
+
 class NotALocalModel(WeighbridgeError):
     """This model is hosted; there is nothing to download."""
 

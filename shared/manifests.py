@@ -174,6 +174,12 @@ def vouched_for(session: Session, repo: str) -> set[str]:
     return oids(manifest for manifest in session.scalars(have) if manifest)
 
 
+def damaged_blobs(session: Session) -> set[str]:
+    """The blobs of all models of which a verify found files damaged: those files' and the others'."""
+    damaged = select(Model.manifest).where(Model.damaged_files.is_not(None))
+    return oids(manifest for manifest in session.scalars(damaged) if manifest)
+
+
 def hold_repo(session: Session, repo: str) -> None:
     """Until the transaction ends, nobody else removes files of this repository or decides to rely on some.
 

@@ -6,9 +6,10 @@ Losing it loses a progress bar: what lasts (status, bytes at the last heartbeat)
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 from redis import Redis
+from redis.client import Pipeline
 
 from shared import events
 
@@ -23,6 +24,11 @@ _SHOW_RUNNING = """
 local now = redis.call('time')[1]
 redis.call('zadd', KEYS[1], now, ARGV[1])
 redis.call('zremrangebyscore', KEYS[1], '-inf', now - 60)
+"""
+# Of a Redis that lost its data in between, too: what is written anew must not stay for ever.
+_STILL_RUNNING = """
+redis.call('zadd', KEYS[1], redis.call('time')[1], ARGV[1])
+if redis.call('ttl', KEYS[2]) < ARGV[2] / 2 then redis.call('expire', KEYS[2], ARGV[2]) end
 """
 
 
@@ -54,14 +60,56 @@ def cancel_key(operation_id: uuid.UUID) -> str:
     return f"weighbridge:cancel:{operation_id}"
 
 
-def write(redis: Redis, operation_id: uuid.UUID, progress: Progress) -> bool:
-    """Publish the progress and learn, in the same round trip, whether somebody wishes to cancel."""
+class Beside(Protocol):
+    """What else is asked in the round trip of the progress."""
+
+    def ask(self, pipeline: Pipeline) -> None:
+        """Put commands into the pipeline."""
+
+    def hear(self, replies: list[Any]) -> None:
+        """Take their replies."""
+
+
+def write(
+    redis: Redis,
+    operation_id: uuid.UUID,
+    progress: Progress,
+    beside: Beside | None = None,
+    *,
+    is_listed: bool = False,
+) -> bool:
+    """Publish the progress and learn, in the same round trip, whether somebody wishes to cancel.
+
+    `is_listed`: it was published before, and `stay_listed` is called every other second.
+    """
     pipeline = redis.pipeline(transaction=False)
     pipeline.hset(key(operation_id), mapping={k: "" if v is None else v for k, v in asdict(progress).items()})
-    pipeline.expire(key(operation_id), PROGRESS_SECONDS)
-    pipeline.eval(_SHOW_RUNNING, 1, events.RUNNING, str(operation_id))
+    if not is_listed:
+        pipeline.expire(key(operation_id), PROGRESS_SECONDS)
+        pipeline.eval(_SHOW_RUNNING, 1, events.RUNNING, str(operation_id))
+    return _is_unwanted(pipeline, operation_id, beside)
+
+
+def stay_listed(redis: Redis, operation_id: uuid.UUID, beside: Beside | None = None) -> bool:
+    """Keep an operation on the list of what runs, and its progress from expiring; learns what `write` does.
+
+    One write, in place of one of the progress: both together are no more than there are samples.
+    """
+    pipeline = redis.pipeline(transaction=False)
+    name, listed = str(operation_id), key(operation_id)
+    pipeline.eval(_STILL_RUNNING, 2, events.RUNNING, listed, name, PROGRESS_SECONDS)
+    return _is_unwanted(pipeline, operation_id, beside)
+
+
+def _is_unwanted(pipeline: Pipeline, operation_id: uuid.UUID, beside: Beside | None) -> bool:
     pipeline.exists(cancel_key(operation_id))
-    return bool(pipeline.execute()[-1])
+    ours = len(pipeline)
+    if beside:
+        beside.ask(pipeline)
+    replies = pipeline.execute()
+    if beside:
+        beside.hear(replies[ours:])
+    return bool(replies[ours - 1])
 
 
 def read(redis: Redis, operation_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:

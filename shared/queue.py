@@ -1,7 +1,7 @@
 """The queue view of downloads: what runs, waits, needs attention, and what ended lately."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shared import operations
-from shared.errors import ModelNotFound, OperationNotFound
+from shared.errors import ModelNotFound, OperationEnded, OperationNotFound
 from shared.manifests import FETCHING
 from shared.tables import UNFINISHED, Model, Operation, OperationKind, OperationStatus, Result
 
@@ -80,6 +80,23 @@ def dismiss(session: Session, operation_id: uuid.UUID) -> Operation | None:
     operation.dismissed_at = func.now()
     session.flush()
     return canceled
+
+
+def change(session: Session, operation_id: uuid.UUID, fields: Mapping[str, Any]) -> Operation:
+    """Set columns of a download that has not ended, whether it runs or not.
+
+    Raises OperationNotFound, OperationEnded.
+    """
+    get(session, operation_id)
+    row = select(Operation).where(Operation.id == operation_id).with_for_update()
+    operation = session.scalars(row.execution_options(populate_existing=True)).one()
+    if operation.status not in UNFINISHED:
+        raise OperationEnded()
+    for name, value in fields.items():
+        setattr(operation, name, value)
+    session.flush()
+    session.refresh(operation)
+    return operation
 
 
 def get(session: Session, operation_id: uuid.UUID) -> Operation:

@@ -13,6 +13,8 @@ from limits import parse_many
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.bandwidth import LEAST_RATE, MOST_RATE, parse_schedule
+
 SECRET_KEYS_FILE = "secret-keys"
 ADMIN_TOKEN_FILE = "admin-token"
 
@@ -151,7 +153,19 @@ class Settings(BaseSettings):
         "WEIGHBRIDGE_DOWNLOAD_CONCURRENCY", 2, "Downloads at a time in one worker.", ge=1, le=64
     )
     connections_per_file: int = _setting(
-        "WEIGHBRIDGE_CONNECTIONS_PER_FILE", 16, "Connections that one download opens at most.", ge=1, le=64
+        "WEIGHBRIDGE_CONNECTIONS_PER_FILE", 32, "Connections that one download opens at most.", ge=1, le=64
+    )
+    max_bytes_per_second: int | None = _setting(
+        "WEIGHBRIDGE_MAX_BYTES_PER_SECOND",
+        None,
+        "What the downloads of all workers together may take of the network. Empty: no limit.",
+        ge=LEAST_RATE,
+        le=MOST_RATE,
+    )
+    bandwidth_schedule: str | None = _setting(
+        "WEIGHBRIDGE_BANDWIDTH_SCHEDULE",
+        None,
+        "Other limits by time, such as `mon-fri 08:00-18:00 20MB; * 40MB` (docs/bandwidth.md).",
     )
     disk_reserve_bytes: int = _setting(
         "WEIGHBRIDGE_DISK_RESERVE_BYTES",
@@ -288,6 +302,13 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_limit(cls, value: str) -> str:
         parse_many(value)  # its ValueError says what is wrong with it
+        return value
+
+    @field_validator("bandwidth_schedule")
+    @classmethod
+    def _is_a_schedule(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_schedule(value)  # the same
         return value
 
     @field_validator("hf_endpoint", "public_url", "oidc_issuer")

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
+from shared import links
 from shared.manifests import ManifestJson
 from shared.tables import UNFINISHED, CachedRepo, Model, ModelSource, Operation, Volume
 
@@ -86,11 +87,14 @@ def keep_scan(
             set_={name: getattr(row.excluded, name) for name in names if name != "repo"},
         )
         session.execute(row, [{"path": path, "read_at": began, **repo} for repo in changed])
-    held = select(func.coalesce(func.sum(CachedRepo.size_bytes), 0)).where(CachedRepo.path == path)
+    sizes = select(func.coalesce(func.sum(CachedRepo.size_bytes), 0)).where(CachedRepo.path == path)
+    held = sizes.scalar_subquery() - links.counted_again(path)
+    if not changed and not gone:
+        held = func.coalesce(Volume.cache_bytes, held)
     session.execute(
         update(Volume)
         .where(Volume.path == path)
-        .values(scanned_at=began, cache_bytes=held.scalar_subquery(), half_files=half_files)
+        .values(scanned_at=began, cache_bytes=held, half_files=half_files)
     )
 
 
@@ -151,7 +155,8 @@ def kept_manifests(model: Model) -> list[ManifestJson]:
 def downloaded(session: Session) -> tuple[int, int]:
     """How many local models are downloaded, and the bytes of those from the Hub, former commits too.
 
-    Models of one repository may share a file: the volume holds it once, and here it counts once.
+    Models of one repository may share a file, and repositories may be linked to the same one: the volume
+    holds it once, and here it counts once.
     """
     manifests = [
         select(Model.hf_repo.label("repo"), manifest.label("manifest")).where(
@@ -173,7 +178,9 @@ def downloaded(session: Session) -> tuple[int, int]:
         .subquery()
     )
     count = select(func.count()).select_from(Model).where(Model.downloaded.is_(True)).scalar_subquery()
-    row = session.execute(select(count, func.coalesce(func.sum(blobs.c.size), 0))).one()
+    newest = select(Volume.path).order_by(Volume.seen_at.desc()).limit(1).scalar_subquery()
+    again = links.counted_again_of(blobs, newest)
+    row = session.execute(select(count, func.coalesce(func.sum(blobs.c.size), 0) - again)).one()
     return int(row[0]), int(row[1])
 
 

@@ -1,7 +1,8 @@
 """What deleting a model would mean: who forbids it, who would miss it, and what it would free.
 
-Sizes are exact as far as rows can tell: each blob counts once, and what another model of the repository needs
-is not freed. A snapshot that another Hub client made may keep a blob as well; only the volume knows that.
+Sizes are exact as far as rows can tell: each blob counts once, and neither what another model of the
+repository needs nor what another repository is linked to is freed. A snapshot that another Hub client made
+may keep a blob as well; only the volume knows that.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import manifests, operations, references, storage
+from shared import links, manifests, operations, references, storage
 from shared.errors import ConfirmationRequired, ModelInUse
 from shared.settings import Settings
 from shared.tables import CachedRepo, Model, ModelSource, Operation, Volume
@@ -79,6 +80,7 @@ def usage(session: Session, model: Model, *, defaults: Defaults) -> Usage:
     stay = model.source is ModelSource.PATH
     there = {} if stay else _there(session, model)
     free = there.keys() - manifests.oids(manifests.needed_by_others(session, model)) if there else set()
+    free -= _linked(session, model, free)
     own = manifests.oids([model.manifest] if model.manifest else [])
     former = manifests.oids([model.former["manifest"]] if model.former else [])
     return Usage(
@@ -118,6 +120,11 @@ def allow_delete(session: Session, model_id: int, *, confirmed: bool, defaults: 
 
 def _missed(consumer: str, uses: int) -> str:
     return f"{uses} {'use' if uses == 1 else 'uses'} by {consumer} would break."
+
+
+def _linked(session: Session, model: Model, oids: set[str]) -> set[str]:
+    volume = storage.last_look(session) if oids else None
+    return links.elsewhere(session, volume.path, model.hf_repo, oids) if volume else set()
 
 
 def _there(session: Session, model: Model) -> dict[str, int]:

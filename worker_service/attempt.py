@@ -24,10 +24,13 @@ from shared.errors import ServiceUnavailable, WeighbridgeError
 from shared.progress import Progress
 from shared.tables import Operation
 from worker_service import lifeline
+from worker_service.bandwidth import Bandwidth
 from worker_service.context import Context
 from worker_service.volume import note_volume, scan_volume
 
 SAMPLES_PER_SECOND = 4
+# Every so many samples one says that the operation still runs: often enough for events.RUNNING_SECONDS.
+LISTED_EVERY = 2 * SAMPLES_PER_SECOND
 # Seconds over which the speed is averaged: calm enough to read, quick enough to show a stall.
 SPEED_WINDOW = 5
 CLAIM_RENEWAL = 20
@@ -60,6 +63,7 @@ class Attempt:
         self.operation = operation
         self.stop: Stop | None = None
         self.stopping = threading.Event()
+        self.bandwidth = Bandwidth(context, operation)
         self._context = context
         self._take_snapshot: Callable[[], Progress] = Progress
         self._interrupt: Callable[[], None] = lambda: None
@@ -83,6 +87,7 @@ class Attempt:
         self._ended.set()
         for thread in self._threads:
             thread.join()
+        self.bandwidth.leave()
 
     def watch(self, take_snapshot: Callable[[], Progress], interrupt: Callable[[], None]) -> None:
         """Show this work's progress from now on; call `interrupt` when it has to stop."""
@@ -176,30 +181,40 @@ class Attempt:
 
     def _beat(self, lease: int) -> bool:
         with self._context.database.session() as session:
-            return attempts.heartbeat(
+            is_canceled = attempts.heartbeat(
                 session,
                 self.operation.id,
                 self.operation.attempt,
                 lease_seconds=lease,
                 progress=self._take_snapshot(),
             )
+            self.bandwidth.beat(session)
+            return is_canceled
 
     def _sample(self) -> None:
-        claimed, began = 0.0, time.monotonic()
+        claimed, began, samples = 0.0, time.monotonic(), 0
         while not self._ended.wait(1 / SAMPLES_PER_SECOND):
             if lifeline.is_cut():
                 self.halt(Stop.DRAINING)
             elif time.monotonic() - began > self._context.settings.soft_time_limit_seconds:
                 self.halt(Stop.TIME_LIMIT)
             try:
-                if progress.write(self._context.redis, self.operation.id, self.current()):
+                if self._show(samples):
                     self.halt(Stop.CANCELED)
+                samples += 1
                 if time.monotonic() - claimed > CLAIM_RENEWAL:
                     claims.renew(self._context.redis, [self.operation])
                     claimed = time.monotonic()
             except RedisError as error:
                 # The row still gets the bytes and brings the wish to cancel, with each heartbeat.
                 log.debug("progress not shown", error=type(error).__name__)
+
+    def _show(self, samples: int) -> bool:
+        """Show the progress, or now and then only that it still runs; whether somebody wishes to cancel."""
+        redis, operation_id = self._context.redis, self.operation.id
+        if samples % LISTED_EVERY == LISTED_EVERY - 1:
+            return progress.stay_listed(redis, operation_id, self.bandwidth)
+        return progress.write(redis, operation_id, self.current(), self.bandwidth, is_listed=samples > 0)
 
 
 def tidy(context: Context, operation: Operation) -> None:

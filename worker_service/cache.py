@@ -1,6 +1,7 @@
 """The volume: what a removal takes away, and whether the files of a model are there.
 
-Nothing here follows a symbolic link, and nothing outside the cache root is ever touched.
+Nothing here follows a symbolic link, and nothing outside the cache root is ever touched. A blob may have a
+name in another repository too (`transfer.reuse`): its bytes are freed by whoever takes the last name.
 """
 
 import errno
@@ -8,6 +9,7 @@ import os
 import shutil
 import stat
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -115,14 +117,27 @@ def drop_revision(
 
 
 def bytes_there(cache_dir: Path, repo: str, blobs: set[str]) -> int:
-    """Bytes of the volume that these blobs of a repository and their half files take up."""
+    """Bytes of the volume that the end of these blobs of a repository and of their half files would free."""
     taken = sum(allocated_bytes(cache_dir, oid) for oid in half_files(cache_dir) & blobs)
+    return taken + sum(_frees(blob) for blob in _blobs_there(cache_dir, repo, blobs))
+
+
+def any_there(cache_dir: Path, repo: str, blobs: set[str]) -> bool:
+    """Whether one of these blobs of a repository, or a half file of one, is on the volume."""
+    return bool(half_files(cache_dir) & blobs) or any(True for _ in _blobs_there(cache_dir, repo, blobs))
+
+
+def _blobs_there(cache_dir: Path, repo: str, blobs: set[str]) -> Iterator[os.stat_result]:
     folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
     if _is_real_folder(folder) and _is_real_folder(folder / "blobs"):
         for oid in blobs:
             with suppress(OSError):
-                taken += (folder / "blobs" / oid).lstat().st_size
-    return taken
+                yield (folder / "blobs" / oid).lstat()
+
+
+def _frees(found: os.stat_result, names: int = 1) -> int:
+    """Bytes that are free once so many names of a file are gone: all of them or none."""
+    return found.st_size if found.st_nlink <= names else 0
 
 
 def has_names(cache_dir: Path, repo: str, manifests: Iterable[ManifestJson]) -> bool:
@@ -133,6 +148,12 @@ def has_names(cache_dir: Path, repo: str, manifests: Iterable[ManifestJson]) -> 
         for manifest in manifests
         for file in manifest["files"]
     )
+
+
+def count_names(cache_dir: Path, repo: str) -> int:
+    """How many files and folders a repository has: fewer than before where something went."""
+    folder = cache_dir / repo_folder_name(repo_id=repo, repo_type="model")
+    return sum(len(folders) + len(names) for _, folders, names in os.walk(folder))
 
 
 def drop_repo(cache_dir: Path, repo: str) -> int:
@@ -167,7 +188,7 @@ def drop_wrong_blobs(cache_dir: Path, repo: str, wrong: Mapping[str, os.stat_res
                 found = blob.lstat()
                 if _identity(found) == _identity(seen):
                     blob.unlink()
-                    freed += found.st_size
+                    freed += _frees(found)
     except OSError as error:
         raise CachePermissionDenied(f"{cache_dir} can't be changed: {error.strerror}.") from error
     return freed
@@ -252,8 +273,9 @@ def _drop_blobs(folder: Path, unneeded: set[str], beat: Beat = _no_beat) -> int:
         blob = folder / "blobs" / oid
         if os.path.lexists(blob):
             beat()
-            freed += blob.lstat().st_size
+            found = blob.lstat()
             blob.unlink()
+            freed += _frees(found)
     return freed
 
 
@@ -275,16 +297,23 @@ def _drop_folder(cache_dir: Path, folder: Path) -> int:
 
 
 def _put_aside(cache_dir: Path, folder: Path) -> int:
-    """Rename a folder into the trash and burn it there; the bytes of its files, as a scan counts them."""
+    """Rename a folder into the trash and burn it there; the bytes of files that have no name elsewhere."""
     trash = cache_dir / ".weighbridge" / "trash" / uuid.uuid4().hex
     trash.parent.mkdir(parents=True, exist_ok=True)
     # Before it is trash: from then on another removal may burn it, too.
     parts = [folder / "blobs", folder / "snapshots"] if folder.parent == cache_dir else [folder]
-    files = (path for part in parts for path in part.rglob("*"))
-    freed = sum(path.lstat().st_size for path in files if _is_real_file(path))
+    freed = _freed_with(path for part in parts for path in part.rglob("*"))
     folder.rename(trash)
     _burn(trash)
     return freed
+
+
+def _freed_with(paths: Iterable[Path]) -> int:
+    """Bytes that are free once all of these files are gone; they may be names of one another."""
+    found = [path.lstat() for path in paths]
+    files = {(one.st_dev, one.st_ino): one for one in found if stat.S_ISREG(one.st_mode)}
+    names = Counter((one.st_dev, one.st_ino) for one in found)
+    return sum(_frees(one, names[which]) for which, one in files.items())
 
 
 def _empty_trash(cache_dir: Path) -> None:
@@ -307,10 +336,6 @@ def _is_real_folder(path: Path) -> bool:
         return stat.S_ISDIR(path.lstat().st_mode)
     except FileNotFoundError:
         return False
-
-
-def _is_real_file(path: Path) -> bool:
-    return stat.S_ISREG(path.lstat().st_mode)
 
 
 def is_there(path: str) -> bool:

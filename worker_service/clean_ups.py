@@ -71,6 +71,7 @@ class _Work:
         self.items = items
         self.done = 0
         self.freed = 0
+        self.has_removed = False  # what frees nothing is gone all the same: its bytes have another name
 
     def snapshot(self) -> Progress:
         return Progress(
@@ -91,11 +92,13 @@ def _clean_up(context: Context, attempt: Attempt) -> Ending:
         if attempt.stopping.is_set():
             raise AttemptStopped()
         attempt.still_mine()
-        work.freed += _carry_out(context, operation, item)
+        names = _names(context, item)
+        work.freed += (freed := _carry_out(context, operation, item))
+        work.has_removed |= freed > 0 or _names(context, item) < names
         work.done += 1
 
     def write(session: Session, seen: Progress) -> None:
-        result = Result.REMOVED if work.freed else Result.NOT_INSTALLED
+        result = Result.REMOVED if work.has_removed else Result.NOT_INSTALLED
         attempts.complete(
             session, operation.id, operation.attempt, progress=seen, result=result, bytes_freed=work.freed
         )
@@ -116,6 +119,10 @@ def _carry_out(context: Context, operation: Operation, item: Mapping[str, Any]) 
     freed = _RULES[ItemKind(item["kind"])](context, partial(holding, context, ask=fence), item)
     log.info("item cleaned up", item=item["id"], bytes=freed)
     return freed
+
+
+def _names(context: Context, item: Mapping[str, Any]) -> int:
+    return cache.count_names(context.settings.cache_dir, item["repo"]) if item["repo"] else 0
 
 
 def _partial(context: Context, hold: Hold, item: Mapping[str, Any]) -> int:

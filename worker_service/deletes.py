@@ -96,8 +96,8 @@ def _look(context: Context, operation: Operation) -> tuple[_Files | None, dict[s
         needed = oids(needed_of_repo(session, files.repo, but=model.id))
     cache_dir = context.settings.cache_dir
     # A canceled download of files that others have brought has left nothing of its own.
-    was_there = cache.has_names(cache_dir, files.repo, files.kept) or bool(
-        cache.bytes_there(cache_dir, files.repo, files.oids - needed)
+    was_there = cache.has_names(cache_dir, files.repo, files.kept) or cache.any_there(
+        cache_dir, files.repo, files.oids - needed
     )
     return files, {"was_there": was_there, "bytes": cache.bytes_there(cache_dir, files.repo, files.oids)}
 

@@ -17,7 +17,7 @@ from shared import attempts, model_facts, operations
 from shared.errors import DownloadFailed, HubOffline
 from shared.formats import MOST_NAMED, refuse_unsafe, unsafe_files
 from shared.integrity import MOST_DAMAGED, Problem
-from shared.manifests import Manifest, as_json, checksum, freeze, from_json, vouched_for
+from shared.manifests import Manifest, as_json, checksum, damaged_blobs, freeze, from_json, vouched_for
 from shared.progress import Progress
 from shared.tables import Model
 from worker_service import adoptions, cache, facts
@@ -127,6 +127,9 @@ def fetch(
         still_mine=attempt.still_mine,
         owner=attempt.name,
         is_lost=attempt.is_lost,
+        # What is damaged here may be the same file under another name: a repair takes nobody's word.
+        vouches=partial(_right_elsewhere, context) if damaged is None else lambda _: (),
+        governor=attempt.bandwidth.begin(),
     )
     attempt.watch(lambda: _progress(transfer), transfer.stop)
     transfer.run()
@@ -157,6 +160,12 @@ def _doubted(context: Context, manifest: Manifest, damaged: list[dict[str, Any]]
             return {file.oid for file in manifest.files} - vouched_for(session, manifest.repo)
     corrupt = {file["path"] for file in damaged if file["problem"] == Problem.CORRUPT}
     return {file.oid for file in manifest.files if file.path in corrupt}
+
+
+def _right_elsewhere(context: Context, repo: str) -> set[str]:
+    """What the models of another repository vouch for; a blob that is damaged anywhere is read first."""
+    with context.database.session() as session:
+        return vouched_for(session, repo) - damaged_blobs(session)
 
 
 def _wrong_blobs(

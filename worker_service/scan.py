@@ -34,7 +34,7 @@ class Seen:
     size_bytes: int
     file_count: int
     revisions: list[dict[str, Any]]
-    blobs: dict[str, list[int]]  # by name: bytes, seconds since 1970 of the last access
+    blobs: dict[str, list[int]]  # by name: bytes, seconds since 1970 of the last access, inode
     modified_at: datetime | None
     accessed_at: datetime | None
     folders: dict[str, int]
@@ -84,7 +84,7 @@ def read(folder: str, repo: str, *, cache_dir: Path, now: float | None = None) -
         size_bytes=sum(blob.size for blob in blobs.values()),
         file_count=len(blobs),
         revisions=_revisions(snapshots, refs, blobs),
-        blobs={_text(name): [blob.size, blob.accessed] for name, blob in blobs.items()},
+        blobs={_text(name): [blob.size, blob.accessed, blob.inode] for name, blob in blobs.items()},
         modified_at=_moment(max((blob.modified for blob in blobs.values()), default=None)),
         accessed_at=_moment(max((blob.accessed for blob in blobs.values()), default=None)),
         folders={_text(name): mtime for name, mtime in reading.mtimes.items()},
@@ -122,6 +122,12 @@ class _Blob:
     size: int
     modified: int
     accessed: int
+    inode: int
+    names: int  # of the file, in all repositories
+
+    @classmethod
+    def of(cls, seen: os.stat_result) -> "_Blob":
+        return cls(seen.st_size, int(seen.st_mtime), int(seen.st_atime), seen.st_ino, seen.st_nlink)
 
 
 @dataclass
@@ -163,7 +169,7 @@ class _Reading:
                     continue
                 seen = entry.stat()
                 if stat.S_ISREG(seen.st_mode):
-                    found[entry.name] = _Blob(seen.st_size, int(seen.st_mtime), int(seen.st_atime))
+                    found[entry.name] = _Blob.of(seen)
         return found
 
     def refs(self) -> dict[str, list[str]]:
@@ -191,7 +197,7 @@ class _Reading:
                     blob = os.path.basename(os.readlink(entry.path))
                 else:
                     blob = f"{commit}/{name}"
-                    blobs[blob] = _Blob(seen.st_size, int(seen.st_mtime), int(seen.st_atime))
+                    blobs[blob] = _Blob.of(seen)
                 found.files += 1
                 found.blobs.add(blob)
                 found.modified = max(found.modified, seen.st_mtime)
@@ -223,7 +229,9 @@ def _revisions(
             "refs": sorted(_text(ref) for ref in refs.get(commit, [])),
             "size_bytes": sum(blobs[blob].size for blob in snapshot.blobs if blob in blobs),
             "freed_bytes": sum(
-                blobs[blob].size for blob in snapshot.blobs if blob in blobs and users[blob] == 1
+                blobs[blob].size
+                for blob in snapshot.blobs
+                if blob in blobs and users[blob] == 1 and blobs[blob].names == 1
             ),
             "file_count": snapshot.files,
             "modified_at": int(snapshot.modified),

@@ -23,7 +23,7 @@ from api_service.schemas.cache import (
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.models import ModelSchema
 from api_service.schemas.operations import OperationSchema
-from shared import adoption, clean_up, events, registry, storage
+from shared import adoption, clean_up, events, links, registry, storage
 from shared.audit import Action, changed_fields
 from shared.clean_up import Item, ItemKind, Plan
 from shared.errors import ConfirmationRequired, RepoInUse
@@ -69,7 +69,7 @@ def delete_repo(query: dict[str, Any]) -> Any:
         models = storage.models_of(session, [repo]).get(repo, [])
         if models:
             raise RepoInUse(models=[{"id": model.id, "name": model.name} for model in models])
-        size = found.size_bytes if found else 0
+        size = _freed_with(session, found) if found else 0
         if found and not query["confirm"]:
             raise ConfirmationRequired(f"This removes {repo} from the volume.", freed_bytes=size)
         audited(session, Action.CLEAN_UP_REQUESTED, repo=repo, bytes=size)
@@ -151,6 +151,11 @@ def _cached(session: Session, repo: str) -> CachedRepo | None:
     return session.get(CachedRepo, (volume.path, repo)) if volume else None
 
 
+def _freed_with(session: Session, repo: CachedRepo) -> int:
+    linked = links.elsewhere(session, repo.path, repo.repo, repo.blobs)
+    return repo.size_bytes - sum(repo.blobs[oid][0] for oid in linked)
+
+
 def _filtered(wanted: Select[CachedRepo], query: dict[str, Any]) -> Select[CachedRepo]:
     if "managed" in query:
         managed = storage.is_managed()
@@ -175,7 +180,7 @@ def _body(repo: CachedRepo, models: Sequence[Model]) -> dict[str, Any]:
     return {
         "repo": repo.repo,
         "size_bytes": repo.size_bytes,
-        "managed_bytes": sum(size for oid in oids(kept) for size, _read in [repo.blobs.get(oid, (0, 0))]),
+        "managed_bytes": sum(repo.blobs.get(oid, [0])[0] for oid in oids(kept)),
         "file_count": repo.file_count,
         "is_managed": bool(models),
         "models": [{"id": model.id, "name": model.name} for model in models],

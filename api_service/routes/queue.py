@@ -4,7 +4,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from flask import Response
+from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,6 +15,7 @@ from api_service.pages import PAGINATION_HEADERS, page_of
 from api_service.parts import asked_by, audited, parts
 from api_service.replies import announce, announce_cancel, operation_bodies
 from api_service.schemas.downloads import (
+    DownloadChangeSchema,
     DownloadRequestSchema,
     DownloadsQuery,
     QueueItemSchema,
@@ -20,7 +23,7 @@ from api_service.schemas.downloads import (
 )
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.operations import OperationSchema
-from shared import events, operations, queue, registry
+from shared import bandwidth_shares, events, operations, queue, registry
 from shared.audit import Action, changed_fields
 from shared.catalog import Entry
 from shared.catalog_models import models_of
@@ -30,6 +33,8 @@ from shared.operations import Requested
 from shared.queue import Section
 from shared.registry import Limits
 from shared.tables import Model, ModelType, Operation, OperationKind, Role
+
+log = structlog.get_logger(__name__)
 
 blueprint = Blueprint("queue", __name__, url_prefix="/api/downloads", description="The download queue")
 
@@ -92,6 +97,23 @@ def retry(operation_id: uuid.UUID) -> Any:
     return _asked(operation, outcome)
 
 
+@blueprint.patch("/<uuid:operation_id>", role=Role.OPERATOR)
+@blueprint.arguments(DownloadChangeSchema)
+@blueprint.response(200, OperationSchema)
+@blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
+def change(fields: dict[str, Any], operation_id: uuid.UUID) -> Any:
+    """Change a download that has not ended; one that runs follows within half a second."""
+    with parts().database.session() as session:
+        operation = queue.change(session, operation_id, fields)
+        if fields:
+            model = session.get(Model, operation.model_id)
+            told = changed_fields(fields, secret=frozenset())
+            audited(session, Action.DOWNLOAD_CHANGED, model=model, operation=str(operation_id), **told)
+    if "max_bytes_per_second" in fields:
+        _tell_limit(operation)
+    return operation_bodies([operation])[0]
+
+
 @blueprint.delete("/<uuid:operation_id>", role=Role.OPERATOR)
 @blueprint.response(204)
 def clear(operation_id: uuid.UUID) -> Any:
@@ -104,6 +126,14 @@ def clear(operation_id: uuid.UUID) -> Any:
     if canceled is not None:
         announce_cancel(canceled)
     return Response(status=204)
+
+
+def _tell_limit(operation: Operation) -> None:
+    """After the commit: without Redis the worker's next heartbeat brings the limit from the row."""
+    try:
+        bandwidth_shares.tell(parts().redis, operation.id, operation.max_bytes_per_second)
+    except RedisError as error:
+        log.warning("limit not told", operation=str(operation.id), error=type(error).__name__)
 
 
 def _request(

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
-from api_service.schemas.base import PageQuery, ReplySchema, Text
+from api_service.schemas.base import BaseSchema, PageQuery, ReplySchema, Text
 from api_service.schemas.models import HubFields, inside_repository
 from api_service.schemas.operations import OperationSchema
+from shared.bandwidth import LEAST_RATE, MOST_RATE
 from shared.tables import OperationStatus
 
 
@@ -60,6 +61,17 @@ class DownloadRequestSchema(HubFields):
             raise ValidationError("Is required without catalogId.", "repo")
         if "catalog_id" in data and len(data) > 1:
             raise ValidationError("Says by itself which file is meant: leave out the others.", "catalogId")
+
+
+class DownloadChangeSchema(BaseSchema):
+    """What may be changed of a download that has not ended."""
+
+    max_bytes_per_second = fields.Integer(
+        strict=True,
+        allow_none=True,
+        validate=validate.Range(min=LEAST_RATE, max=MOST_RATE),
+        metadata={"description": "What it may take of the network; null: no limit of its own."},
+    )
 
 
 class DownloadsQuery(PageQuery):

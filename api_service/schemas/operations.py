@@ -61,6 +61,9 @@ class OperationSchema(ReplySchema):
     bytes_freed = fields.Integer(
         allow_none=True, metadata={"description": "Of the volume; null where nothing was to be removed."}
     )
+    max_bytes_per_second = fields.Integer(
+        allow_none=True, metadata={"description": "Its own limit; null: none but the one of all downloads."}
+    )
     started_at = fields.DateTime(allow_none=True)
     updated_at = fields.DateTime(allow_none=True)
     error = fields.Nested(FailureSchema, allow_none=True)
@@ -91,6 +94,7 @@ def progress_object(
         "attempt": operation.attempt,
         "result": operation.result,
         "bytes_freed": operation.bytes_freed,
+        "max_bytes_per_second": operation.max_bytes_per_second,
         "started_at": operation.started_at,
         "updated_at": operation.updated_at,
         "error": operation.error,

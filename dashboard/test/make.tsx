@@ -156,6 +156,7 @@ export function aDownload(differs: Partial<OfModel> = {}): OfModel {
     error: null,
     result: null,
     bytesFreed: null,
+    maxBytesPerSecond: null,
     ...differs,
   }
 }

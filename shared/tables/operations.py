@@ -43,6 +43,8 @@ class Operation(Base):
     bytes_reused: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     files_done: Mapped[int] = mapped_column(default=0, server_default="0")
     files_total: Mapped[int] = mapped_column(default=0, server_default="0")
+    # What it may take of the network, in bytes per second; null: no limit of its own (docs/bandwidth.md).
+    max_bytes_per_second: Mapped[int | None] = mapped_column(BigInteger)
     # What it is to do beyond its model and kind. Of a clean-up: {"items": [...]} of its plan; of an update:
     # {"commit": …} where that is not the newest of the model's revision. Of a download that takes over what
     # the cache holds: {"adopt": commit}. Of a delete, from the moment on at which nobody can stop it: what it

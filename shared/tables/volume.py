@@ -28,7 +28,7 @@ class Volume(Base):
     # Of the last scan of the cache: what it saw is at least as new as its beginning.
     scanned_at: Mapped[datetime | None]
     scan_requested_at: Mapped[datetime | None]  # somebody waits for a scan that began after this
-    cache_bytes: Mapped[int | None] = mapped_column(BigInteger)  # all blobs of all repositories
+    cache_bytes: Mapped[int | None] = mapped_column(BigInteger)  # all blobs of all repositories, each once
     # Half files by blob: [{"oid", "bytes" (of the volume), "modified_at" (seconds since 1970)}].
     half_files: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
 
@@ -45,7 +45,8 @@ class CachedRepo(Base):
     # [{"commit", "refs": [branches and tags], "size_bytes", "freed_bytes" (by dropping this one alone),
     #   "file_count", "modified_at"}], the newest first.
     revisions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    # Of each blob: [bytes, when it was read last (seconds since 1970)].
+    # Of each blob: [bytes, when it was read last (seconds since 1970), inode]. One that is linked into
+    # several repositories has the same name and inode in each; rows of older scans have no inode.
     blobs: Mapped[dict[str, Any]] = mapped_column(deferred=True)
     modified_at: Mapped[datetime | None]  # when a file came last
     accessed_at: Mapped[datetime | None]  # when a file was read last, as far as the volume keeps that

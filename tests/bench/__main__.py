@@ -1,63 +1,62 @@
-"""`make bench`: measures, and prints the tables of docs/benchmarks.md. Ends nothing that it did not start."""
+"""`make bench`: measures, and prints the tables of docs/benchmarks.md. Ends nothing that it did not start.
+
+`make bench ARGS="transfer:a:unthrottled scan"` runs parts; `SIZE=small` tries the harness, not the machine.
+"""
 
 import os
 import platform
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from tests.bench import scan
+from tests.bench import api, link, moments, rows, scan, start, transfer
+from tests.bench.hub import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
-ROUNDS = 3
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the benchmarks; `minutes` that it takes on two cores at full size."""
+
+    work: Callable[..., None]
+    minutes: int
 
 
 def main() -> None:
-    """Print a table for each thing that is measured."""
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    print(f"| `make run` until “Weighbridge is ready” | seconds (median of {ROUNDS}) |\n| --- | --- |")
-    with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as folder:
-        os.chmod(folder, 0o755)
-        firsts = [_first(Path(folder) / str(number)) for number in range(ROUNDS)]
-        clone = Path(folder) / "0"
-        seconds = [_until_ready(clone) for _ in range(ROUNDS)]
-    print(f"| first: a fresh clone with an empty home, packages fetched from the index | {_median(firsts)} |")
-    print(f"| second: everything is there | {_median(seconds)} |")
-    scan.main()
+    """Run the parts that are named, each with what follows its colon; all without a name."""
+    wanted = [word.split(":") for word in sys.argv[1:]] or [[name] for name in PARTS]
+    if unknown := [part for part, *_ in wanted if part not in PARTS]:
+        sys.exit(f"no such part: {', '.join(unknown)}; one of {', '.join(PARTS)}")
+    # What is open is closed: a part holds gigabytes of memory, and a service runs.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}\n", flush=True)
+    for name, *details in wanted:
+        part = PARTS[name]
+        print(f"{name}: about {part.minutes} min, less where a detail is chosen", file=sys.stderr, flush=True)
+        part.work(*details)
 
 
-def _first(clone: Path) -> float:
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-    return _until_ready(clone)
+def _script(name: str) -> Callable[..., None]:
+    """A part that is a program of its own; the details are its arguments."""
+
+    def run(*details: str) -> None:
+        subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *details], cwd=ROOT, check=True)
+
+    return run
 
 
-def _until_ready(clone: Path) -> float:
-    """Seconds from the command to the line that says so; then Ctrl-C, and it must end well."""
-    home = clone / ".home"
-    home.mkdir(exist_ok=True)
-    env = {name: value for name, value in os.environ.items() if not name.startswith("WEIGHBRIDGE_")}
-    env |= {"HOME": str(home), "PORT": "18473", "LOG_LEVEL": "WARNING"}
-    began = time.monotonic()
-    process = subprocess.Popen(
-        ["make", "run"], cwd=clone, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert process.stdout
-    for line in process.stdout:
-        if line.startswith("Weighbridge is ready"):
-            break
-    else:
-        sys.exit("make run ended before it was ready")
-    took = time.monotonic() - began
-    os.killpg(process.pid, signal.SIGINT)
-    process.communicate()
-    return took
-
-
-def _median(values: list[float]) -> str:
-    return f"{sorted(values)[len(values) // 2]:.1f}"
+PARTS = {
+    "start": Part(start.main, 1),
+    "scan": Part(scan.main, 1),
+    "transfer": Part(transfer.main, 30),
+    "moments": Part(moments.main, 6),
+    "link": Part(link.main, 2),
+    "rows": Part(rows.main, 4),
+    "api": Part(api.main, 4),
+    "governor": Part(_script("governor"), 2),
+    "progress": Part(_script("progress"), 2),
+}
 
 
 if __name__ == "__main__":

@@ -58,6 +58,11 @@ DOWNLOAD = {
     "after the end": Step("worker_service.runs:tidy", "before", attempts=1),
     "while it tidies up": Step("worker_service.attempt:note_volume", "after", attempts=1),
 }
+# Of files that another model of the cache has.
+LINK = {
+    "before a file is linked": Step("worker_service.transfer.reuse:Elsewhere._link", "before"),
+    "after a file is linked": Step("worker_service.transfer.reuse:Elsewhere._link", "after"),
+}
 DELETE = {
     "before the start is committed": Step("shared.attempts:begin", "after", attempts=1),
     "after the start": Step("worker_service.deletes:_attempt", "before"),
@@ -97,18 +102,23 @@ def test_whatever_step_a_process_dies_at_the_operation_ends_right(
         for kind in (DOWNLOAD, DELETE)
     ]
     deletes = [(name, _three_files(house)) for name in steps[1]]
-    for _, model in deletes:
+    twins = [(name, house.new(SIZE, downloadNow=True)) for name in LINK]
+    for model in [model for _, model in deletes] + [twin.model for _, twin in twins]:
         house.wait_status(model, "Downloaded", seconds=60)
     downloads = [(name, house.new(SIZE)) for name in steps[0]]
-    for name, one in downloads:
-        _arm(house, one.model, DOWNLOAD[name], rng)
+    linked = [(name, _twin(house, twin)) for name, twin in twins]
+    for name, one in downloads + linked:
+        _arm(house, one.model, (DOWNLOAD | LINK)[name], rng)
         if "sidecar" in name:
             house.hub.fault("slow", f"{one.model['hfRepo']}/*", bytes_per_second=SLOWLY, times=None)
         house.download(one.model)
     tasks = [_delete(house, model, DELETE[name], rng) for name, model in deletes]
-    models = [one.model for _, one in downloads] + [model for _, model in deletes]
+    models = [one.model for _, one in downloads + linked] + [model for _, model in deletes]
     wait_for("all to end", lambda: _all_ended(house, models), seconds=60 + 60 * len(rounds))
-    wrong = [f"{name}: {what}" for name, one in downloads for what in _download_is_wrong(one, name)]
+    wrong = [f"{name}: {what}" for name, one in downloads for what in _download_is_wrong(one, DOWNLOAD[name])]
+    wrong += [
+        f"{name}: {what}" for name, one in linked for what in _download_is_wrong(one, LINK[name], fetched=0)
+    ]
     for (name, model), task in zip(deletes, tasks, strict=True):
         wrong += [f"{name}: {what}" for what in _delete_is_wrong(house, model, task, name)]
     wrong += _left_behind(house)
@@ -122,6 +132,11 @@ def test_whatever_step_a_process_dies_at_the_operation_ends_right(
         violations=len(wrong),
     )
     assert wrong == []
+
+
+def _twin(house: Annex, one: Wanted) -> Wanted:
+    """A model of another repository with the same file."""
+    return Wanted(house, house.register(house.add_repo({"file.gguf": one.data}), "file.gguf"), one.data)
 
 
 def _arm(house: Annex, model: dict[str, Any], step: Step, rng: random.Random) -> None:
@@ -144,16 +159,16 @@ def _all_ended(house: Annex, models: list[dict[str, Any]]) -> bool:
     return all(house.struck(model) and house.row(model)["status"] in TERMINAL for model in models)
 
 
-def _download_is_wrong(one: Wanted, name: str) -> Iterator[str]:
-    step, row = DOWNLOAD[name], one.row
+def _download_is_wrong(one: Wanted, step: Step, *, fetched: int = SIZE) -> Iterator[str]:
+    row = one.row
     if len(one.house.struck(one.model)) != 1:
         yield f"crashed {len(one.house.struck(one.model))} times"
     if (row["status"], row["error"], row["attempt"]) != ("completed", None, step.attempts):
         yield f"{row['status']} with {row['error']} after {row['attempt']} attempts"
     elif not one.is_right():
         yield "its file is wrong"
-    if not SIZE <= one.served <= SIZE + (ON_ITS_WAY if step.nth > 1 else 0):
-        yield f"{one.served} bytes served of {SIZE}"
+    if not fetched <= one.served <= fetched + (ON_ITS_WAY if step.nth > 1 else 0):
+        yield f"{one.served} bytes served of {fetched}"
     status = one.house.status(one.model)
     if (status["status"], status["bytesDownloaded"], status["filesDone"]) != ("Downloaded", SIZE, 1):
         yield f"shown as {status}"

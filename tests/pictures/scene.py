@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.provider_server import KEY, ProviderServer
+from tests.recorded import Words, gguf
 from tests.stack import Stack
 
 MB = 1_000_000
+_Q4_0 = 2  # ggml's number
 # What the Hub says of each repository beside its files.
 FACTS = {
     "likes": 312,
@@ -35,6 +37,25 @@ REPOSITORIES = {
     "naver/splade-v3": {"model.safetensors": 438 * MB},
 }
 
+# repository -> architecture, layers, context, hidden size, heads, KV heads, words, parameters
+MEASURES = {
+    "unsloth/Qwen3-0.6B-GGUF": ("qwen3", 28, 40960, 1024, 16, 8, 151936, 596_049_920),
+    "unsloth/Qwen3-4B-GGUF": ("qwen3", 36, 40960, 2560, 32, 8, 151936, 4_022_468_096),
+    "bartowski/Llama-3.2-3B-Instruct-GGUF": ("llama", 28, 131072, 3072, 24, 8, 128256, 3_212_749_824),
+    "unsloth/Mistral-Small-3.2-24B-Instruct-2506-GGUF": (
+        "llama",
+        40,
+        131072,
+        5120,
+        32,
+        8,
+        131072,
+        23_572_403_200,
+    ),
+    "unsloth/Phi-4-mini-instruct-GGUF": ("phi3", 32, 131072, 3072, 24, 8, 200064, 3_836_021_760),
+    "Qwen/Qwen3-Embedding-0.6B-GGUF": ("qwen3", 28, 32768, 1024, 16, 8, 151669, 595_776_512),
+}
+
 
 def fill_hub(stack: Stack, folder: Path) -> None:
     """Put the repositories on the Hub; a file full of zeros takes no room."""
@@ -44,10 +65,29 @@ def fill_hub(stack: Stack, folder: Path) -> None:
             paths[name] = folder / repo.replace("/", "--") / name
             paths[name].parent.mkdir(parents=True, exist_ok=True)
             with paths[name].open("wb") as file:
-                # One byte that differs, else files of one size would be one blob.
-                file.write(name.encode())
+                file.write(_beginning(repo, name))
                 file.truncate(size)
         stack.hub.add_repo(repo, paths, info=FACTS, gated="manual" if repo.startswith("google/") else False)
+
+
+def _beginning(repo: str, name: str) -> bytes:
+    """A true header, where the measures are known; the name in it makes each file a blob of its own."""
+    if repo not in MEASURES:
+        return name.encode()
+    architecture, layers, context, hidden, heads, kv_heads, words, parameters = MEASURES[repo]
+    keys = {
+        "block_count": layers,
+        "context_length": context,
+        "embedding_length": hidden,
+        "attention.head_count": heads,
+        "attention.head_count_kv": kv_heads,
+        "attention.key_length": 128,
+        "attention.value_length": 128,
+    }
+    values = {"general.architecture": architecture, "general.name": name}
+    values |= {f"{architecture}.{key}": value for key, value in keys.items()}
+    tensors = {"all.weight": (_Q4_0, [32, parameters // 32])}
+    return gguf(values | {"tokenizer.ggml.tokens": Words(words)}, tensors)
 
 
 def fill_register(stack: Stack, provider: ProviderServer) -> dict[str, Any]:

@@ -86,6 +86,23 @@ def test_what_shows_progress_is_running(redis: fakeredis.FakeRedis) -> None:
     assert events.running(redis) == [operation_id]
 
 
+def test_what_is_on_the_list_stays_there_and_its_progress_does_not_stay_for_ever(
+    redis: fakeredis.FakeRedis,
+) -> None:
+    operation_id = uuid.uuid4()
+    progress.write(redis, operation_id, Progress(bytes_done=1), is_listed=True)
+    # As after a Redis that lost its data: neither on the list nor with a time to live.
+    assert (events.running(redis), redis.ttl(progress.key(operation_id))) == ([], -1)
+    assert not progress.stay_listed(redis, operation_id)
+    assert events.running(redis) == [operation_id]
+    assert redis.ttl(progress.key(operation_id)) == progress.PROGRESS_SECONDS
+    redis.expire(progress.key(operation_id), progress.PROGRESS_SECONDS - 60)
+    progress.ask_to_cancel(redis, operation_id)
+    assert progress.stay_listed(redis, operation_id)
+    # A fresh time to live is a write, too: not before half of it is over.
+    assert redis.ttl(progress.key(operation_id)) == progress.PROGRESS_SECONDS - 60
+
+
 def test_a_note_that_can_not_be_written_harms_nobody() -> None:
     away = Redis(host="127.0.0.1", port=9)
     with pytest.raises(RedisError):

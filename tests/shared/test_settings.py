@@ -26,6 +26,15 @@ def test_every_wrong_setting_is_reported_at_once_without_its_value(monkeypatch: 
     assert "canary" not in str(refused.value)
 
 
+def test_a_schedule_that_is_none_stops_the_start_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_BANDWIDTH_SCHEDULE", "mon-fri 08:00-18:00 20MB; * canary")
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_env()
+    assert str(refused.value).startswith("WEIGHBRIDGE_BANDWIDTH_SCHEDULE: entry 2: a rate is `unlimited`")
+    assert "\n" not in str(refused.value)
+    assert "canary" not in str(refused.value)
+
+
 def test_every_missing_setting_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_DATA_DIR", str(tmp_path))
     with pytest.raises(SettingsError) as refused:

@@ -128,3 +128,48 @@ def test_a_file_that_a_link_takes_out_of_the_cache_is_not_found(tmp_path: Path) 
     planted.symlink_to(tmp_path / "secret")
     assert cache.find_file(root, REPO, "main", "planted") is None
     assert cache.find_file(root, REPO, "main", "a") is not None
+
+
+def _linked(root: Path, *names: str) -> Path:
+    """Another repository, linked to these blobs of the first."""
+    blobs = root / "models--org--other" / "blobs"
+    blobs.mkdir(parents=True)
+    for name in names:
+        (blobs / _oid(name)).hardlink_to(root / "models--org--name" / "blobs" / _oid(name))
+    return blobs
+
+
+def test_a_blob_is_freed_with_its_last_name(tmp_path: Path) -> None:
+    manifest = _publish(tmp_path, ONE, "a", "b")
+    blobs = _linked(tmp_path, "a")
+    assert cache.bytes_there(tmp_path, REPO, {_oid("a"), _oid("b")}) == 100
+    assert cache.any_there(tmp_path, REPO, {_oid("a")})
+    assert cache.remove(tmp_path, REPO, manifest, []) == 100
+    assert (blobs / _oid("a")).read_bytes() == b"x" * 100
+    assert cache.drop_repo(tmp_path, "org/other") == 100
+
+
+def test_a_folder_frees_what_has_no_name_outside_of_it(tmp_path: Path) -> None:
+    _publish(tmp_path, ONE, "a", "b")
+    blobs = _linked(tmp_path, "a")
+    (blobs / "again").hardlink_to(blobs / _oid("a"))
+    (blobs / "own").write_bytes(b"x" * 7)
+    (blobs / "own again").hardlink_to(blobs / "own")
+    assert cache.drop_repo(tmp_path, "org/other") == 7
+    assert cache.drop_repo(tmp_path, REPO) == 200
+
+
+def test_an_old_commit_whose_file_is_linked_frees_nothing(tmp_path: Path) -> None:
+    _publish(tmp_path, ONE, "a")
+    _linked(tmp_path, "a")
+    assert cache.drop_revision(tmp_path, REPO, ONE, []) == 0
+    assert not (tmp_path / "models--org--name").exists()
+
+
+def test_wrong_bytes_that_are_linked_stay_under_the_other_name(tmp_path: Path) -> None:
+    _publish(tmp_path, ONE, "a")
+    blobs = _linked(tmp_path, "a")
+    wrong = {_oid("a"): (blobs / _oid("a")).lstat()}
+    assert cache.drop_wrong_blobs(tmp_path, REPO, wrong) == 0
+    assert [path.name for path in blobs.iterdir()] == [_oid("a")]
+    assert list((tmp_path / "models--org--name" / "blobs").iterdir()) == []

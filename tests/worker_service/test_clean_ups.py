@@ -201,6 +201,20 @@ def test_a_repository_that_no_model_has_goes_whole(context: Context) -> None:
     assert not list(context.settings.cache_dir.glob("**/models--org--a"))
 
 
+def test_what_is_linked_is_removed_and_frees_nothing_until_its_last_name_goes(context: Context) -> None:
+    _publish(context, "org/a", ONE, "a")
+    _publish(context, "org/b", ONE, "a")
+    root = context.settings.cache_dir
+    blob, same = (root / f"models--org--{name}" / "blobs" / _oid("a") for name in ("a", "b"))
+    same.unlink()
+    same.hardlink_to(blob)
+    first = _run(context, _ask(context, "repo:org/a"))
+    assert (first.result, first.bytes_freed, first.bytes_total) == (Result.REMOVED, 0, 0)
+    assert _there(context) == {"org--b:a"}
+    second = _run(context, _ask(context, "repo:org/b"))
+    assert (second.result, second.bytes_freed, second.bytes_total) == (Result.REMOVED, 100, 100)
+
+
 def test_a_repository_that_a_download_is_about_to_use_stays(context: Context) -> None:
     manifest = _publish(context, "org/a", ONE, "a", ref="main")
     operation_id = _ask(context)

@@ -157,6 +157,21 @@ def test_what_others_need_is_removed_by_name_and_frees_nothing(context: Context,
     assert _delete(context, whole).bytes_freed == 100 * KB
 
 
+def test_a_file_with_a_name_in_another_repository_is_freed_with_the_last_one(
+    context: Context, hub: HubServer
+) -> None:
+    hub.add_repo("c/d", {"only.gguf": FILES["only.gguf"]})
+    whole, other = _model(context.database), _model(context.database, "only.gguf")
+    with context.database.session() as session:
+        session.get_one(Model, other).hf_repo = "c/d"
+    _download(context, whole)
+    _download(context, other)
+    done = _delete(context, whole)
+    assert (done.result, done.bytes_freed) == (Result.REMOVED, 90 * KB)
+    done = _delete(context, other)
+    assert (done.result, done.bytes_freed) == (Result.REMOVED, 10 * KB)
+
+
 def test_of_a_model_that_has_nothing_on_the_volume_only_the_row_goes(context: Context) -> None:
     never = _model(context.database)
     done = _delete(context, never)

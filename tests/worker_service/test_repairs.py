@@ -18,6 +18,7 @@ from tests.worker_service.workbench import REPO, Workbench, workbench
 from worker_service import cache, downloads
 from worker_service.checksums import Check
 from worker_service.sweeper import mark_missing
+from worker_service.transfer.publish import repo_folder
 
 FILES = {
     "config.json": b"{}",
@@ -307,3 +308,66 @@ def test_a_canceled_repair_leaves_the_model_damaged(shop: Workbench) -> None:
         operations.cancel(session, model_id, purge=False)
     model = shop.model(model_id)
     assert (model.download_status, model.damaged_files is None) == ("Canceled", False)
+
+
+def _elsewhere(shop: Workbench, repo: str) -> int:
+    """A model of another repository with the same files, linked to those of the first."""
+    shop.hub.add_repo(repo, FILES)
+    return shop.here(repo, hf_repo=repo)
+
+
+def _inode(shop: Workbench, repo: str, model_id: int, path: str) -> int:
+    return (repo_folder(shop.cache, repo) / "blobs" / shop.blob(model_id, path).name).stat().st_ino
+
+
+def _same(shop: Workbench, model_id: int, *repos: str) -> bool:
+    return len({_inode(shop, repo, model_id, "model.safetensors") for repo in repos}) == 1
+
+
+def test_what_a_model_of_another_repository_has_is_linked_and_counted(shop: Workbench) -> None:
+    first = shop.here()
+    shop.hub.add_repo("c/d", FILES)
+    second = shop.add("second", hf_repo="c/d")
+    before = shop.hub.bytes_served("*.safetensors")
+    done = shop.download(second)
+    assert (done.status, done.bytes_reused, done.bytes_done) == ("completed", BYTES - 2, BYTES)
+    assert shop.hub.bytes_served("*.safetensors") == before
+    assert _same(shop, first, REPO, "c/d")
+    assert shop.verify(second).result == "intact"
+
+
+def test_a_repair_does_not_link_the_same_wrong_bytes_again(shop: Workbench) -> None:
+    first = shop.here()
+    _elsewhere(shop, "c/d")
+    shop.flip(first, "model.safetensors")
+    assert shop.verify(first).result == "damaged"
+    before = _served(shop)
+    assert shop.download(first).status == "completed"
+    assert _fetched(shop, before) == {"model.safetensors": 70_000}
+    assert shop.is_whole(first, FILES)
+    # The other repository keeps what it has, until it is verified itself.
+    assert not _same(shop, first, REPO, "c/d")
+
+
+def test_a_repair_links_what_is_right_elsewhere(shop: Workbench) -> None:
+    first = shop.here()
+    _elsewhere(shop, "c/d")
+    shop.blob(first, "model.safetensors").unlink()
+    assert shop.verify(first).result == "damaged"
+    before = _served(shop)
+    assert shop.download(first).bytes_reused == BYTES
+    assert _fetched(shop, before) == {}
+    assert _same(shop, first, REPO, "c/d")
+
+
+def test_what_is_known_to_be_damaged_anywhere_is_read_before_it_is_linked(shop: Workbench) -> None:
+    first = shop.here()
+    _elsewhere(shop, "c/d")
+    shop.flip(first, "model.safetensors")
+    shop.verify(first)
+    before = _served(shop)
+    third = _elsewhere(shop, "e/f")
+    assert _fetched(shop, before) == {"model.safetensors": 70_000, "config.json": 2}
+    assert shop.verify(third).result == "intact"
+    assert _same(shop, first, REPO, "c/d")
+    assert not _same(shop, first, REPO, "e/f")

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from huggingface_hub import scan_cache_dir
 
+from shared.hub import RemoteFile
 from worker_service import scan
 from worker_service.scan import Known, Scan, Seen
+from worker_service.transfer.reuse import Elsewhere
 
 ONE, TWO = "1" * 40, "2" * 40
 LONG_AGO = time.time() - 86_400
@@ -189,3 +191,26 @@ def test_names_that_are_no_text_do_not_break_the_rows(tmp_path: Path) -> None:
     seen = _only(scan.scan(tmp_path, {}))
     for name in (*seen.blobs, *seen.folders):
         name.encode()
+
+
+def test_a_file_with_a_name_in_two_repositories_shows_as_one(cache: Path) -> None:
+    blobs = cache / "models--org--name" / "blobs"
+    blob = next(path for path in blobs.iterdir() if path.stat().st_size == 300)
+    (cache / "models--single" / "blobs" / blob.name).hardlink_to(blob)
+    found = {seen.repo: seen for seen in scan.scan(cache, {}).changed}
+    one, other = found["org/name"].blobs[blob.name], found["single"].blobs[blob.name]
+    assert (one[0], one[2]) == (other[0], other[2]) == (300, blob.stat().st_ino)
+    # Each repository has its size, but the commit would free it no more.
+    assert (found["org/name"].size_bytes, found["single"].size_bytes) == (600, 700)
+    freed = {revision["commit"]: revision["freed_bytes"] for revision in found["org/name"].revisions}
+    assert freed == {ONE: 200, TWO: 0}
+
+
+def test_a_repository_that_was_linked_from_is_looked_at_again(cache: Path) -> None:
+    known = _known(scan.scan(cache, {}))
+    blob = next((cache / "models--single" / "blobs").iterdir())
+    wanted = RemoteFile("d", size=blob.stat().st_size, oid=blob.name, is_lfs=True)
+    elsewhere = Elsewhere(cache, "org/name", vouches=lambda _: {blob.name}, fence=lambda: None)
+    assert elsewhere.bring(wanted, elsewhere.find([blob.name])[blob.name], lambda: None)
+    again = {seen.repo: seen for seen in scan.scan(cache, known).changed}
+    assert [revision["freed_bytes"] for revision in again["single"].revisions] == [0]

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from shared.errors import ChecksumMismatch
 from worker_service.transfer import verify
 from worker_service.transfer.connection import Wire
 from worker_service.transfer.fetch import Fetcher, Site
@@ -14,8 +13,50 @@ from worker_service.transfer.work import Job
 # A smaller blob is hashed by whoever fetched its last byte, a larger one by a thread of its own.
 INLINE_BYTES = 8 << 20
 FIRST_CONNECTIONS = 4
-GROWTH = 2
-GROWTH_SECONDS = 0.1
+# Seconds over which the speed is measured before it is decided whether more connections pay.
+LOOK_SECONDS = 0.1
+# They do if so much more comes in than ever before: twice as many bring twice as much at best.
+PAYS = 1.1
+# Looks without a gain after which a few more are tried: others may have left the line.
+AGAIN = 50
+FEW = 2
+
+
+class Growth:
+    """How many connections a transfer should have: twice as many, as long as that pays.
+
+    A line, or a server, that gives each connection a share is filled within half a second; one that is full
+    already keeps what it has, and its other users their share.
+    """
+
+    def __init__(self, most: int) -> None:
+        """`most`: connections, whatever they bring."""
+        self._most = most
+        self._wanted = min(FIRST_CONNECTIONS, most)
+        self._seen: tuple[float, int] | None = None  # when the speed was measured last, and the bytes then
+        self._best = 0.0  # bytes per second
+        self._looks = 0  # since there was a gain
+
+    def look(self, held: Callable[[], int], *, now: float) -> int:
+        """How many it should be at this moment (seconds of any clock); `held` tells the bytes here."""
+        if self._wanted == self._most:
+            return self._most
+        if self._seen is None:
+            self._seen = now, held()
+        since, before = self._seen
+        if now - since >= LOOK_SECONDS:
+            self._seen = now, held()
+            self._judge((self._seen[1] - before) / (now - since))
+        return self._wanted
+
+    def _judge(self, speed: float) -> None:
+        self._looks += 1
+        if speed > PAYS * self._best:
+            self._best, self._looks = speed, 0
+            self._wanted = min(self._most, 2 * self._wanted)
+        elif self._looks >= AGAIN:
+            self._looks = 0
+            self._wanted = min(self._most, self._wanted + FEW)
 
 
 class Crew:
@@ -24,10 +65,9 @@ class Crew:
     def __init__(self, site: Site, *, connections: int) -> None:
         """`connections`: fetching threads at most. No thread runs yet."""
         self._site = site
-        self._connections = connections
         self._fetchers: list[tuple[threading.Thread, Fetcher]] = []
         self._watchers: list[threading.Thread] = []
-        self._next_growth = 0.0
+        self._growth = Growth(connections)
         self._news = threading.Event()
         self.failure: BaseException | None = None
 
@@ -36,14 +76,13 @@ class Crew:
         """A blob that is being fetched now."""
         return next((fetcher.current for _, fetcher in self._fetchers if fetcher.current), None)
 
-    def grow(self) -> None:
-        """Start a few more fetching threads if there is work for them and it is time."""
-        if time.monotonic() < self._next_growth or not self._site.queue.has_work:
+    def grow(self, held: Callable[[], int]) -> None:
+        """Start more fetching threads if there is work for them and it pays; `held` tells the bytes here."""
+        wanted = self._growth.look(held, now=time.monotonic())
+        if not self._site.queue.has_work:
             return
-        self._next_growth = time.monotonic() + GROWTH_SECONDS
-        step = GROWTH if self._fetchers else FIRST_CONNECTIONS
-        for _ in range(min(step, self._connections - len(self._fetchers))):
-            fetcher = Fetcher(self._site, opened=self._opened, fetched=self._fetched)
+        for _ in range(wanted - len(self._fetchers)):
+            fetcher = Fetcher(self._site, opened=self._opened, fetched=self._fetched, ended=self._news.set)
             self._fetchers.append((self._start(fetcher.run, name="fetch"), fetcher))
 
     def wait(self, seconds: float) -> None:
@@ -107,6 +146,6 @@ class Crew:
             return True
         job.mismatches += 1
         if job.mismatches > 1:
-            raise ChecksumMismatch(f"The bytes of {job.file.path} are not those that the Hub announced.")
+            raise verify.mismatch(job.file)
         self._site.queue.refetch(job)
         return False

@@ -14,11 +14,13 @@ import filelock
 from shared.errors import CachePermissionDenied, DownloadFailed, InsufficientDisk, WeighbridgeError
 from shared.manifests import Manifest
 from worker_service.transfer.crew import Crew
-from worker_service.transfer.fetch import Patience, Site
+from worker_service.transfer.fetch import BUFFER_BYTES, Patience, Site
+from worker_service.transfer.governor import Governor
 from worker_service.transfer.halt import Halt, Pulse, TransferStopped
 from worker_service.transfer.lock import BlobLock
 from worker_service.transfer.partial import PIECE_BYTES, Partial, bytes_to_take, kept_bytes, remove_empty
 from worker_service.transfer.publish import Room, published_files
+from worker_service.transfer.reuse import Elsewhere, Vouches
 from worker_service.transfer.source import HubFiles, Source
 from worker_service.transfer.work import Job, Stage, WorkQueue
 
@@ -26,6 +28,8 @@ from worker_service.transfer.work import Job, Stage, WorkQueue
 TICK_SECONDS = 0.03
 # How long a verified blob waits for the standard client's lock.
 LOCK_SECONDS = 3.0
+# A file up to this part of a piece comes whole: a crash loses no more of it than of a large one.
+SMALL_PART = 16
 # A shorter silence is no stall that a person should read of.
 QUIET_SECONDS = 2.0
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -74,6 +78,8 @@ class Transfer:
         still_mine: Callable[[], None] = lambda: None,
         owner: str = "",
         is_lost: Callable[[str], bool] = lambda _: False,
+        vouches: Vouches = lambda _: (),
+        governor: Governor | None = None,
         patience: Patience | None = None,
         piece_bytes: int = PIECE_BYTES,
     ) -> None:
@@ -81,8 +87,10 @@ class Transfer:
 
         `connections`: to open at most. `reserve_bytes`: of the volume, to be left free. `admission`: held
         while the room is measured, tells what others will still take of it; leaving it well means that this
-        transfer has its room. `still_mine`: the fence, called in the thread of `run` right before each
-        publication. What these two raise ends the transfer.
+        transfer has its room. `still_mine`: the fence, called right before each publication, from any thread.
+        What these two raise ends the transfer. `vouches`: the blobs of another repository whose bytes are
+        known to be right; those of all others are read before they are linked.
+        `governor`: what holds it to a rate, if anything does.
         `patience` and `piece_bytes` are for tests and tuning.
         """
         self._manifest = manifest
@@ -94,14 +102,17 @@ class Transfer:
         self._still_mine = still_mine
         self._owner = owner
         self._is_lost = is_lost
+        self._governor = governor or Governor()
         self._patience = patience or Patience()
         self._piece_bytes = piece_bytes
         self._room = Room(cache_dir, manifest.repo, manifest.commit)
+        self._elsewhere = Elsewhere(cache_dir, manifest.repo, vouches=vouches, fence=self._ask_fence)
         self._halt = Halt()
         self._pulse = Pulse()
         self._jobs: list[Job] = []
         self._crew: Crew | None = None
         self._is_publishing = False
+        self._is_reusing = False
         self._fenced_by: BaseException | None = None
         # A plain flag: `stop` may run in a signal handler, where no lock may be taken.
         self._is_stopping = False
@@ -115,6 +126,7 @@ class Transfer:
         """
         try:
             self._prepare()
+            self._reuse()
             self._admit()
             self._work()
             self._publish()
@@ -131,7 +143,7 @@ class Transfer:
 
     def snapshot(self) -> Snapshot:
         """Where it stands; from any thread, without a system call."""
-        done, total = sum(job.held for job in self._jobs), self._manifest.total_bytes
+        done, total = self._held(), self._manifest.total_bytes
         current = self._crew.current if self._crew else None
         phase = self._phase(done == total)
         silence = self._pulse.silence if phase == "transferring" and self._crew else 0.0
@@ -146,10 +158,13 @@ class Transfer:
             stalled_seconds=silence if silence >= QUIET_SECONDS else 0.0,
         )
 
+    def _held(self) -> int:
+        return sum(job.held for job in self._jobs)
+
     def _phase(self, is_fetched: bool) -> str:
         if self._is_publishing:
             return "publishing"
-        return "verifying" if is_fetched and self._jobs else "transferring"
+        return "verifying" if self._is_reusing or (is_fetched and self._jobs) else "transferring"
 
     def _prepare(self) -> None:
         self._check_stop()
@@ -160,18 +175,32 @@ class Transfer:
             commit=self._manifest.commit,
         )
         self._room.prepare()
+        small = min(BUFFER_BYTES, self._piece_bytes // SMALL_PART)
         names = Counter(file.oid for file in self._manifest.files)
         files = {file.oid: file for file in reversed(self._manifest.files)}
         jobs = []
         for oid, file in files.items():
             lock = BlobLock(self._room.partials, oid, owner=self._owner, is_lost=self._is_lost)
-            job = Job(file, names=names[oid], source=Source(hub, file), lock=lock)
+            job = Job(
+                file, names=names[oid], source=Source(hub, file), lock=lock, is_small=file.size <= small
+            )
             if self._room.has_blob(oid, file.size):
                 job.stage, job.reused = Stage.DONE, file.size
-            else:
+            elif not job.is_small:
                 job.reused = kept_bytes(self._room.root, oid)
             jobs.append(job)
         self._jobs = jobs
+
+    def _reuse(self) -> None:
+        """Link in what other repositories have: what comes so takes no room, and is not fetched."""
+        missing = {job.file.oid: job for job in self._jobs if job.stage is not Stage.DONE}
+        self._is_reusing = True
+        for oid, folders in self._elsewhere.find(missing).items():
+            job = missing[oid]
+            if self._elsewhere.bring(job.file, folders, self._check_stop):
+                job.stage, job.reused = Stage.DONE, job.file.size
+        self._room.sync_blobs()
+        self._is_reusing = False
 
     def _admit(self) -> None:
         missing = frozenset(job.file.oid for job in self._jobs if job.stage is not Stage.DONE)
@@ -190,7 +219,7 @@ class Transfer:
     def _needed_bytes(self) -> int:
         """Bytes of the volume that are still to be taken; half files have theirs already."""
         return sum(
-            bytes_to_take(self._room.root, job.file.oid, job.file.size)
+            job.file.size if job.is_small else bytes_to_take(self._room.root, job.file.oid, job.file.size)
             for job in self._jobs
             if job.stage is not Stage.DONE
         )
@@ -199,7 +228,16 @@ class Transfer:
         queue = WorkQueue(
             self._jobs, halt=self._halt, connections=self._connections, piece_bytes=self._piece_bytes
         )
-        site = Site(queue, self._room, self._halt, self._pulse, self._patience, self._piece_bytes)
+        site = Site(
+            queue,
+            self._room,
+            self._elsewhere,
+            self._halt,
+            self._pulse,
+            self._patience,
+            self._piece_bytes,
+            self._governor,
+        )
         self._pulse.beat()
         crew = self._crew = Crew(site, connections=self._connections)
         while not queue.is_done:
@@ -207,13 +245,18 @@ class Transfer:
             if crew.failure:
                 raise crew.failure
             self._publish_blobs(queue)
-            crew.grow()
+            crew.grow(self._held)
             if not queue.is_done:
                 crew.wait(TICK_SECONDS)
 
     def _publish_blobs(self, queue: WorkQueue) -> None:
         count = sum(self._publish_blob(job, queue) for job in queue.publishable())
-        if count:
+        if drafts := queue.drafts():
+            self._check_stop()
+            self._ask_fence()
+            self._room.publish_drafts({job.file.oid: job.draft for job in drafts if job.draft})
+            queue.named(drafts)
+        if count or drafts:
             self._room.sync_blobs()
 
     def _publish_blob(self, job: Job, queue: WorkQueue) -> bool:
@@ -257,6 +300,8 @@ class Transfer:
         if self._crew:
             self._crew.dismiss()
         for job in self._jobs:
+            if job.draft:
+                job.draft.unlink(missing_ok=True)
             if job.partial and job.stage is not Stage.DONE:
                 # Wrong twice: the next transfer must not build on it. Empty: it would only take room.
                 is_of_use = job.partial.held and job.mismatches < 2

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import filelock
@@ -16,6 +16,7 @@ import filelock
 from shared.errors import CachePermissionDenied
 from shared.hub import RemoteFile
 from shared.hub_names import path_problem, repo_id_problem, revision_problem
+from worker_service.transfer.lock import OPEN, checked
 from worker_service.transfer.partial import DRAFT_SUFFIX, Partial, partials_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -63,6 +64,7 @@ class Room:
         self._refs = self._folder / "refs"
         self._locks = cache_dir / ".locks" / self._folder.name
         self._commit = commit
+        self._own = uuid.uuid4().hex  # tells our drafts from those of another transfer of the same blob
 
     def prepare(self) -> None:
         """Make the folders; CachePermissionDenied if one of them leads out of the cache, else OSError."""
@@ -85,6 +87,31 @@ class Room:
         self._make(self._blobs)
         partial.path.replace(self._blobs / oid)
 
+    def write_draft(self, oid: str, content: memoryview) -> Path:
+        """Write a whole, verified blob beside the half files, safely on disk but without its final name."""
+        draft = self.partials / f"{checked(oid)}.{self._own}{DRAFT_SUFFIX}"
+        try:
+            descriptor = os.open(draft, OPEN | os.O_EXCL, 0o666)
+        except FileNotFoundError:  # another transfer has found the folder empty
+            self._make(self.partials)
+            descriptor = os.open(draft, OPEN | os.O_EXCL, 0o666)
+        try:
+            while content:
+                content = content[os.write(descriptor, content) :]
+            os.fsync(descriptor)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        return draft
+
+    def publish_drafts(self, drafts: Mapping[str, Path]) -> None:
+        """Give drafts their final names, by blob; `sync_blobs` makes the names last."""
+        self._make(self._blobs)
+        for oid, draft in drafts.items():
+            draft.replace(self._blobs / oid)
+
     def sync_blobs(self) -> None:
         """Bring the names of published blobs safely to disk."""
         _sync_folder(self._blobs)
@@ -97,13 +124,14 @@ class Room:
 
     def link(self, files: Iterable[RemoteFile]) -> None:
         """Let each file's name in the snapshot point to its blob."""
-        folders = {self._snapshot, self._snapshot.parent}
+        folders = {self._snapshot.parent}
         for file in files:
             place = self._snapshot / file.path
-            self._make(place.parent)
+            if place.parent not in folders:
+                self._make(place.parent)
+                folders.add(place.parent)
             self._link(place, os.path.relpath(self._blobs / file.oid, place.parent))
-            folders.add(place.parent)
-        for folder in folders:
+        for folder in folders | {self._snapshot}:
             _sync_folder(folder)
 
     def write_ref(self, revision: str) -> None:

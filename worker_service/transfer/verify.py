@@ -2,6 +2,8 @@
 
 import hashlib
 
+from shared.errors import ChecksumMismatch
+from shared.hub import RemoteFile
 from worker_service.transfer.halt import Halt
 from worker_service.transfer.partial import Partial
 
@@ -26,6 +28,18 @@ def is_right(partial: Partial, oid: str, *, halt: Halt) -> bool:
         digest.update(memoryview(buffer)[:count])
         done += count
     return digest.hexdigest() == oid
+
+
+def is_oid_of(oid: str, content: memoryview) -> bool:
+    """Whether these bytes are the blob."""
+    digest = hasher(oid, size=len(content))
+    digest.update(content)
+    return digest.hexdigest() == oid
+
+
+def mismatch(file: RemoteFile) -> ChecksumMismatch:
+    """The refusal of bytes that were wrong twice."""
+    return ChecksumMismatch(f"The bytes of {file.path} are not those that the Hub announced.")
 
 
 def hasher(oid: str, *, size: int) -> "hashlib._Hash":

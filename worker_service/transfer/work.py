@@ -4,8 +4,9 @@ import enum
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.hub import RemoteFile
 from worker_service.transfer.halt import Halt
@@ -31,14 +32,19 @@ class Stage(enum.Enum):
 class Job:
     """One blob to bring into the cache; several files of the manifest may share it."""
 
-    def __init__(self, file: RemoteFile, *, names: int, source: Source, lock: BlobLock) -> None:
-        """`names`: how many files of the manifest are this blob."""
+    def __init__(
+        self, file: RemoteFile, *, names: int, source: Source, lock: BlobLock, is_small: bool = False
+    ) -> None:
+        """`names`: how many files of the manifest are this blob. A small one has no half file, nor its lock:
+        it comes at once or not at all."""
         self.file = file
+        self.is_small = is_small
         self.names = names
         self.source = source
         self.lock = lock
         self.stage = Stage.WAITING
         self.partial: Partial | None = None
+        self.draft: Path | None = None  # the whole blob without its final name, if it is a small one
         self.reused = 0  # bytes that were there before this transfer
         self.gaps: list[tuple[int, int]] = []
         self.in_flight = 0
@@ -50,7 +56,7 @@ class Job:
     @property
     def held(self) -> int:
         """Bytes that are there."""
-        if self.stage is Stage.DONE:
+        if self.stage is Stage.DONE or self.draft:
             return self.file.size
         return self.partial.held if self.partial else self.reused
 
@@ -93,6 +99,7 @@ class WorkQueue:
         self._waiting = deque(job for job in ordered if job.stage is Stage.WAITING)
         self._open: list[Job] = []
         self._verified: list[Job] = []
+        self._drafts: list[Job] = []
         self._changed = threading.Condition()
         self._unfetched = len(self._waiting)
         self._undone = len(self._waiting)
@@ -170,6 +177,29 @@ class WorkQueue:
             self._unfetched -= 1
             self._verified.append(job)
             self._changed.notify_all()
+
+    def brought(self, job: Job, draft: Path) -> bool:
+        """A small blob is right and safely on disk, as a whole; whether it was the last of all."""
+        with self._changed:
+            job.draft, job.stage = draft, Stage.VERIFIED
+            self._unfetched -= 1
+            self._drafts.append(job)
+            if not self._unfetched:
+                self._changed.notify_all()
+            return not self._unfetched
+
+    def drafts(self) -> list[Job]:
+        """Small blobs that wait for their names; each is given once."""
+        with self._changed:
+            found, self._drafts = self._drafts, []
+            return found
+
+    def named(self, jobs: Sequence[Job]) -> None:
+        """Small blobs are in the cache."""
+        with self._changed:
+            self._undone -= len(jobs)
+            for job in jobs:
+                job.stage, job.draft = Stage.DONE, None
 
     def publishable(self) -> list[Job]:
         """Verified blobs whose half file nobody has in use."""

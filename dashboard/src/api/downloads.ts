@@ -38,6 +38,15 @@ export const requestDownload = (what: Schemas['DownloadRequest']): Promise<Opera
 export const retryDownload = (taskId: string): Promise<Operation> =>
   body(client.POST('/api/downloads/{operation_id}/retry', { params: { path: { operation_id: taskId } } }))
 
+/** Change what has not ended; `maxBytesPerSecond: null` takes its limit away. */
+export const changeDownload = (taskId: string, change: Schemas['DownloadChange']): Promise<Operation> =>
+  body(
+    client.PATCH('/api/downloads/{operation_id}', {
+      params: { path: { operation_id: taskId } },
+      body: change,
+    }),
+  )
+
 /** Cancel what has not ended, and clear it from the queue's view. */
 export async function clearDownload(taskId: string): Promise<void> {
   await body(client.DELETE('/api/downloads/{operation_id}', { params: { path: { operation_id: taskId } } }))

@@ -551,7 +551,7 @@ export interface paths {
                 query?: {
                     page?: number;
                     pageSize?: number;
-                    action?: "auth.signed_in" | "auth.sign_in_refused" | "auth.signed_out" | "auth.password_changed" | "auth.access_denied" | "user.created" | "user.changed" | "user.deleted" | "token.created" | "token.revoked" | "model.created" | "model.changed" | "model.deleted" | "model.connection_tested" | "reference.set" | "reference.removed" | "download.requested" | "download.canceled" | "model.verify_requested" | "model.update_requested" | "download.cleared" | "cache.adopted" | "cache.clean_up_requested" | "audit.exported";
+                    action?: "auth.signed_in" | "auth.sign_in_refused" | "auth.signed_out" | "auth.password_changed" | "auth.access_denied" | "user.created" | "user.changed" | "user.deleted" | "token.created" | "token.revoked" | "model.created" | "model.changed" | "model.deleted" | "model.connection_tested" | "reference.set" | "reference.removed" | "download.requested" | "download.canceled" | "download.changed" | "model.verify_requested" | "model.update_requested" | "download.cleared" | "cache.adopted" | "cache.clean_up_requested" | "audit.exported";
                     actor?: string;
                     modelId?: number;
                     since?: string;
@@ -1635,7 +1635,44 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change a download that has not ended; one that runs follows within half a second. */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    operation_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["DownloadChange"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Operation"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
         trace?: never;
     };
     "/api/tasks/{operation_id}": {
@@ -2772,6 +2809,8 @@ export interface components {
             result: "removed" | "not_installed" | "intact" | "damaged" | "updated" | "up_to_date" | null;
             /** @description Of the volume; null where nothing was to be removed. */
             bytesFreed: number | null;
+            /** @description Its own limit; null: none but the one of all downloads. */
+            maxBytesPerSecond: number | null;
             /** Format: date-time */
             startedAt: string | null;
             /** Format: date-time */
@@ -3129,6 +3168,8 @@ export interface components {
             result: "removed" | "not_installed" | "intact" | "damaged" | "updated" | "up_to_date" | null;
             /** @description Of the volume; null where nothing was to be removed. */
             bytesFreed: number | null;
+            /** @description Its own limit; null: none but the one of all downloads. */
+            maxBytesPerSecond: number | null;
             /** Format: date-time */
             startedAt: string | null;
             /** Format: date-time */
@@ -3158,6 +3199,10 @@ export interface components {
             filename?: string | null;
             /** @description An entry of GET /api/catalog, in place of all other fields. */
             catalogId?: string;
+        };
+        DownloadChange: {
+            /** @description What it may take of the network; null: no limit of its own. */
+            maxBytesPerSecond?: number | null;
         };
         RepoRef: {
             repo: string;

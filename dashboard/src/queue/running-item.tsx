@@ -10,6 +10,7 @@ import { Bar, Sparkline } from '../ui/bar'
 import { IconButton } from '../ui/button'
 import { Card, keepFocus, nameOf } from './card'
 import styles from './queue.module.css'
+import { SpeedLimit } from './speed-limit'
 
 export const RunningItem = memo(function RunningItem({ item }: { item: QueueItem }) {
   const name = nameOf(item)
@@ -40,6 +41,7 @@ export const RunningItem = memo(function RunningItem({ item }: { item: QueueItem
         <span>{amountOf(now)}</span>
         <span>{filesOf(now)}</span>
       </div>
+      <SpeedLimit item={item} limit={now.maxBytesPerSecond} />
     </Card>
   )
 })

@@ -14,6 +14,7 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'reference.removed': 'Removed reference',
   'download.requested': 'Requested download',
   'download.canceled': 'Canceled download',
+  'download.changed': 'Changed download',
   'download.cleared': 'Cleared download',
   'cache.adopted': 'Added cached files',
   'cache.clean_up_requested': 'Requested clean-up',

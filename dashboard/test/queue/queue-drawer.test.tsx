@@ -28,7 +28,7 @@ function anItem(differs: Partial<QueueItem> = {}): QueueItem {
 }
 
 /** The queue as the server has it; what is sent to it is noted. */
-function show(queue: Partial<Queue>) {
+function show(queue: Partial<Queue>, role: 'admin' | 'viewer' = 'admin') {
   const answer = { ...NOTHING, ...queue }
   const sent: string[] = []
   server.use(
@@ -47,9 +47,10 @@ function show(queue: Partial<Queue>) {
       return HttpResponse.json(aDownload({ status: 'Canceled' }), { status: 202 })
     }),
   )
-  return { ...renderPage(<QueueDrawer open onClose={() => {}} />), answer, sent }
+  return { ...renderPage(<QueueDrawer open onClose={() => {}} />, role), answer, sent }
 }
 
+const limit = () => screen.findByRole('combobox', { name: 'Limit speed of Qwen3 14B' })
 const section = (name: RegExp) => screen.findByRole('region', { name })
 const news = (differs: Parameters<typeof aDownload>[0]) =>
   act(() => progress.update([aDownload({ updatedAt: '2026-11-21T08:00:11+00:00', ...differs })]))
@@ -141,7 +142,7 @@ describe('a running download', () => {
     show({ active: [anItem({ stalledSeconds: 14, etaSeconds: null })] })
     const item = within(await section(/Running/)).getByRole('listitem')
     expect(item).toHaveTextContent('Stalled, retrying')
-    expect(item).not.toHaveTextContent('MB/s')
+    expect(item).not.toHaveTextContent('86.4 MB/s')
   })
 
   it.each([
@@ -199,6 +200,58 @@ describe('a running download', () => {
     await userEvent.click(await screen.findByRole('button', { name: 'Cancel Qwen3 14B' }))
     expect(await screen.findAllByText('A delete is active for this model. Wait.')).not.toHaveLength(0)
     expect(screen.getByRole('button', { name: 'Cancel Qwen3 14B' })).toBeEnabled()
+  })
+})
+
+describe('the speed of a running download', () => {
+  it('is limited and let go', async () => {
+    const { answer } = show({ active: [anItem()] })
+    const sent: unknown[] = []
+    server.use(
+      http.patch('*/api/downloads/:id', async ({ request, params }) => {
+        const change = (await request.json()) as { maxBytesPerSecond: number | null }
+        sent.push([params['id'], change])
+        answer.active = [anItem(change)]
+        return HttpResponse.json(aDownload({ status: 'running', ...change }))
+      }),
+    )
+    expect(await limit()).toHaveDisplayValue('No limit')
+    await userEvent.selectOptions(await limit(), '20 MB/s')
+    await waitFor(async () => expect(await limit()).toBeEnabled())
+    expect(await limit()).toHaveDisplayValue('20 MB/s')
+    await userEvent.selectOptions(await limit(), 'No limit')
+    await waitFor(async () => expect(await limit()).toBeEnabled())
+    expect(await limit()).toHaveDisplayValue('No limit')
+    const taskId = anItem().taskId
+    expect(sent).toEqual([
+      [taskId, { maxBytesPerSecond: 20_000_000 }],
+      [taskId, { maxBytesPerSecond: null }],
+    ])
+  })
+
+  it('follows a limit that somebody else has set, whatever it is', async () => {
+    show({ active: [anItem()] })
+    await limit()
+    news({ maxBytesPerSecond: 750_000 })
+    expect(await limit()).toHaveDisplayValue('750 kB/s')
+  })
+
+  it('stays as it is when the change is refused, and says why', async () => {
+    show({ active: [anItem({ maxBytesPerSecond: 5_000_000 })] })
+    server.use(
+      http.patch('*/api/downloads/:id', () =>
+        HttpResponse.json({ detail: 'This operation has ended.', remedy: '' }, { status: 409 }),
+      ),
+    )
+    await userEvent.selectOptions(await limit(), 'No limit')
+    expect(await screen.findAllByText('This operation has ended.')).not.toHaveLength(0)
+    expect(await limit()).toHaveDisplayValue('5.0 MB/s')
+  })
+
+  it('is only told to who may not change it', async () => {
+    show({ active: [anItem({ maxBytesPerSecond: 5_000_000 })] }, 'viewer')
+    expect(await section(/Running/)).toHaveTextContent('Limited to 5.0 MB/s')
+    expect(screen.queryByRole('combobox')).toBeNull()
   })
 })
 

@@ -142,6 +142,10 @@ WRITES: dict[str, tuple[Callable[[Api], Any], Action]] = {
         lambda api: api.post("/api/downloads", {"repo": "a/b"}),
         Action.DOWNLOAD_REQUESTED,
     ),
+    "queue.change": (
+        lambda api: api.patch(f"/api/downloads/{_operation(api)}", {"maxBytesPerSecond": 20_000}),
+        Action.DOWNLOAD_CHANGED,
+    ),
     "queue.retry": (_retry, Action.DOWNLOAD_REQUESTED),
     "queue.clear": (lambda api: api.delete(f"/api/downloads/{_operation(api)}"), Action.DOWNLOAD_CANCELED),
 }

@@ -30,6 +30,7 @@ PROGRESS_KEYS = {
     "error",
     "result",
     "bytesFreed",
+    "maxBytesPerSecond",
 }
 
 

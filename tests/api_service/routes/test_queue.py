@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, update
 
-from shared import attempts
+from shared import attempts, bandwidth_shares
 from shared.database import Database
 from shared.errors import ChecksumMismatch
 from shared.progress import Progress
@@ -168,10 +168,58 @@ def test_a_download_of_a_deleted_model_stays_in_the_list(api: Api, database: Dat
     assert api.post(f"/api/downloads/{task['taskId']}/retry").json["code"] == "MODEL_NOT_FOUND"
 
 
-@pytest.mark.parametrize(("method", "suffix"), [("POST", "/retry"), ("DELETE", "")])
-def test_only_a_download_can_be_retried_or_cleared(api: Api, method: str, suffix: str) -> None:
+def test_a_download_is_limited_while_it_has_not_ended(api: Api, database: Database, redis: Any) -> None:
+    task = _ask(api, "a.gguf")
+    assert task["maxBytesPerSecond"] is None
+    path = f"/api/downloads/{task['taskId']}"
+    limited = api.patch(path, {"maxBytesPerSecond": 20_000_000})
+    assert (limited.status_code, limited.json["maxBytesPerSecond"]) == (200, 20_000_000)
+    _begin(database, task["taskId"])
+    assert api.patch(path, {}).json["maxBytesPerSecond"] == 20_000_000
+    assert redis.get(bandwidth_shares.news_key(uuid.UUID(task["taskId"]))) == "20000000"
+    assert api.get("/api/downloads/queue").json["active"][0]["maxBytesPerSecond"] == 20_000_000
+    assert api.patch(path, {"maxBytesPerSecond": None}).json["maxBytesPerSecond"] is None
+    assert redis.get(bandwidth_shares.news_key(uuid.UUID(task["taskId"]))) == "0"
+    api.delete(path)
+    with database.session() as session:
+        attempts.stop_canceled(session, uuid.UUID(task["taskId"]), 1, progress=Progress())
+    ended = api.patch(path, {"maxBytesPerSecond": 20_000_000})
+    assert (ended.status_code, ended.json["code"]) == (409, "OPERATION_ENDED")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"maxBytesPerSecond": 9_999},
+        {"maxBytesPerSecond": 0},
+        {"maxBytesPerSecond": 10**12 + 1},
+        {"maxBytesPerSecond": 20_000.5},
+        {"maxBytesPerSecond": "20MB"},
+        {"maxBytesPerSecond": True},
+        {"priority": 1},
+    ],
+)
+def test_a_limit_that_is_none_is_refused_by_field(api: Api, body: dict[str, Any]) -> None:
+    task = _ask(api, "a.gguf")
+    refused = api.patch(f"/api/downloads/{task['taskId']}", body)
+    assert refused.status_code == 422
+    assert refused.json["errors"].keys() == body.keys()
+
+
+def test_the_limit_of_a_running_download_is_news_to_pages_that_watch(api: Api, database: Database) -> None:
+    task = _ask(api, "a.gguf")
+    _begin(database, task["taskId"])
+    here = api.client.application.extensions["weighbridge"]
+    api.patch(f"/api/downloads/{task['taskId']}", {"maxBytesPerSecond": 20_000_000})
+    (shown,) = here.live.snapshot(note_id="0-0", is_whole=True).data["downloads"]
+    assert shown["maxBytesPerSecond"] == 20_000_000
+
+
+@pytest.mark.parametrize(("method", "suffix"), [("POST", "/retry"), ("DELETE", ""), ("PATCH", "")])
+def test_only_a_download_can_be_retried_changed_or_cleared(api: Api, method: str, suffix: str) -> None:
     model = api.post("/api/models", {"type": "local", "name": "L", "hfRepo": REPO}).json
     deletion = api.delete(f"/api/models/{model['id']}?deleteLocalFile=true").json
     for task_id in (deletion["taskId"], "00000000-0000-0000-0000-000000000000"):
-        answer = api.call(method, f"/api/downloads/{task_id}{suffix}")
+        body = {"maxBytesPerSecond": 20_000} if method == "PATCH" else None
+        answer = api.call(method, f"/api/downloads/{task_id}{suffix}", json=body)
         assert (answer.status_code, answer.json["code"]) == (404, "OPERATION_NOT_FOUND")
