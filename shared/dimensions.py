@@ -37,7 +37,11 @@ class CacheShape:
 
 @dataclass(frozen=True, kw_only=True)
 class Dimensions:
-    """Sizes as shared.model_facts.Facts has them; None where they are not said."""
+    """Sizes of a model; None where they are not said.
+
+    `context_length` in tokens; `kv_heads` the most that a layer has; `cache` what a token leaves behind in the
+    KV cache.
+    """
 
     context_length: int | None = None
     hidden_size: int | None = None

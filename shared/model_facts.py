@@ -40,13 +40,13 @@ _ADDRESS = re.compile(r"https?://[^/]+/(?P<repo>[\w.-]+/[\w.-]+)/?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(Dimensions):
     """Facts about a model; None where nobody says them.
 
     `architecture` is the class in transformers (`Qwen3ForCausalLM`), of a GGUF file its own word (`qwen3`);
-    `family` one of shared.families' words; `dtype` the type of the tensors, None when mixed; `kv_heads` the
-    most that a layer has; `cache` what a token leaves in the KV cache; `is_generative` whether it keeps one:
-    encoders (BERT, SPLADE, rerankers of that kind) do not; `weights_bytes` the tensors as they are stored.
+    `family` one of shared.families' words; `dtype` the type of the tensors, None when mixed; `is_generative`
+    whether it keeps a KV cache: encoders (BERT, SPLADE, rerankers of that kind) do not; `weights_bytes` the
+    tensors as they are stored.
     """
 
     architecture: str | None = None
@@ -54,14 +54,6 @@ class Facts:
     parameter_count: int | None = None
     quantization: Quantization | None = None
     dtype: str | None = None
-    context_length: int | None = None
-    hidden_size: int | None = None
-    layers: int | None = None
-    heads: int | None = None
-    kv_heads: int | None = None
-    head_dim: int | None = None
-    vocab_size: int | None = None
-    cache: CacheShape | None = None
     has_own_output: bool | None = None  # tensors of its own for the output, instead of the input's once more
     is_generative: bool | None = None
     license: str | None = None

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from api_service.schemas.base import MAX_ID, BaseSchema, ReplySchema, Text
-from api_service.schemas.models import QuantizationSchema
+from api_service.schemas.models import DimensionsSchema, QuantizationSchema
 from shared.hub_access import AccessStatus
 from shared.hub_names import path_problem, repo_id_problem, revision_problem
 from shared.memory import CacheType
@@ -193,18 +193,6 @@ class ExtraSchema(ReplySchema):
     filename = fields.String()
     size_bytes = fields.Integer()
     kind = fields.String(validate=validate.OneOf(["projector", "imatrix"]))
-
-
-class DimensionsSchema(ReplySchema):
-    """The model's own measures; null where they are not known."""
-
-    context_length = fields.Integer(allow_none=True, metadata={"description": "Tokens."})
-    hidden_size = fields.Integer(allow_none=True)
-    layers = fields.Integer(allow_none=True)
-    heads = fields.Integer(allow_none=True)
-    kv_heads = fields.Integer(allow_none=True)
-    head_dim = fields.Integer(allow_none=True)
-    vocab_size = fields.Integer(allow_none=True)
 
 
 class PrecisionSizeSchema(ReplySchema):

@@ -177,7 +177,19 @@ class QuantizationSchema(ReplySchema):
     bits = fields.Integer()
 
 
-class ModelFactsSchema(ReplySchema):
+class DimensionsSchema(ReplySchema):
+    """The model's own measures; null where they are not known."""
+
+    context_length = fields.Integer(allow_none=True, metadata={"description": "Tokens."})
+    hidden_size = fields.Integer(allow_none=True)
+    layers = fields.Integer(allow_none=True)
+    heads = fields.Integer(allow_none=True)
+    kv_heads = fields.Integer(allow_none=True)
+    head_dim = fields.Integer(allow_none=True)
+    vocab_size = fields.Integer(allow_none=True)
+
+
+class ModelFactsSchema(DimensionsSchema):
     """What is known about a local model; null where it is not known."""
 
     architecture = fields.String(allow_none=True)
@@ -187,13 +199,6 @@ class ModelFactsSchema(ReplySchema):
     dtype = fields.String(
         allow_none=True, metadata={"description": "Of the tensors; null where they have several."}
     )
-    context_length = fields.Integer(allow_none=True, metadata={"description": "Tokens."})
-    hidden_size = fields.Integer(allow_none=True)
-    layers = fields.Integer(allow_none=True)
-    heads = fields.Integer(allow_none=True)
-    kv_heads = fields.Integer(allow_none=True)
-    head_dim = fields.Integer(allow_none=True)
-    vocab_size = fields.Integer(allow_none=True)
     is_generative = fields.Boolean(
         allow_none=True, metadata={"description": "Writes text token by token, so it keeps a KV cache."}
     )

@@ -2822,12 +2822,6 @@ export interface components {
             bits: number;
         };
         ModelFacts: {
-            architecture: string | null;
-            family: string | null;
-            parameterCount: number | null;
-            quantization: null | components["schemas"]["Quantization"];
-            /** @description Of the tensors; null where they have several. */
-            dtype: string | null;
             /** @description Tokens. */
             contextLength: number | null;
             hiddenSize: number | null;
@@ -2836,6 +2830,12 @@ export interface components {
             kvHeads: number | null;
             headDim: number | null;
             vocabSize: number | null;
+            architecture: string | null;
+            family: string | null;
+            parameterCount: number | null;
+            quantization: null | components["schemas"]["Quantization"];
+            /** @description Of the tensors; null where they have several. */
+            dtype: string | null;
             /** @description Writes text token by token, so it keeps a KV cache. */
             isGenerative: boolean | null;
             license: string | null;
@@ -3658,12 +3658,6 @@ export interface components {
             storage: components["schemas"]["Storage"] | null;
         };
         ModelFileMetadata: {
-            architecture: string | null;
-            family: string | null;
-            parameterCount: number | null;
-            quantization: null | components["schemas"]["Quantization"];
-            /** @description Of the tensors; null where they have several. */
-            dtype: string | null;
             /** @description Tokens. */
             contextLength: number | null;
             hiddenSize: number | null;
@@ -3672,6 +3666,12 @@ export interface components {
             kvHeads: number | null;
             headDim: number | null;
             vocabSize: number | null;
+            architecture: string | null;
+            family: string | null;
+            parameterCount: number | null;
+            quantization: null | components["schemas"]["Quantization"];
+            /** @description Of the tensors; null where they have several. */
+            dtype: string | null;
             /** @description Writes text token by token, so it keeps a KV cache. */
             isGenerative: boolean | null;
             license: string | null;
