@@ -131,7 +131,7 @@ types: $(TYPES_PACKAGES) ## Write the dashboard's types of the API from docs/ope
 	$(call npm,dashboard/types,run --silent generate)
 
 bench: $(DEV_STAMP) ## Measure, and print the numbers of docs/benchmarks.md.
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(ARGS)
 
 # npm has no setting that leaves out the pages on which authors ask for money.
 NO_FUNDING = import pathlib, re, sys; \

@@ -39,7 +39,7 @@ class CacheShape:
 class Dimensions:
     """Sizes of a model; None where they are not said.
 
-    `context_length` in tokens; `kv_heads` the most that a layer has; `cache` what a token leaves behind in the
+    `context_length` in tokens; `kv_heads` the most that a layer has; `cache` what a token leaves in the
     KV cache.
     """
 

@@ -15,7 +15,7 @@ from shared import events
 
 # A day: long enough for a dashboard that comes back tomorrow (S2-41).
 PROGRESS_SECONDS = 24 * 3600
-# The wish to cancel only has to outlive the moment until the engine looks (4 times a second).
+# The wish to cancel only has to outlive the moment until the worker looks (12 times a second).
 CANCEL_SECONDS = 3600
 
 
@@ -125,8 +125,13 @@ def read(redis: Redis, operation_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Pr
 
 
 def ask_to_cancel(redis: Redis, operation_id: uuid.UUID) -> None:
-    """Raise the flag that the engine looks at 4 times a second."""
+    """Raise the flag that the worker looks at 12 times a second."""
     redis.set(cancel_key(operation_id), "1", ex=CANCEL_SECONDS)
+
+
+def is_unwanted(redis: Redis, operation_id: uuid.UUID) -> bool:
+    """Whether somebody wishes to cancel."""
+    return bool(redis.exists(cancel_key(operation_id)))
 
 
 def forget_wishes(redis: Redis, operation_ids: Iterable[uuid.UUID]) -> None:

@@ -1,7 +1,8 @@
 """One attempt of an operation: its lease, its live progress, and every reason to stop early.
 
 Two threads watch beside the work. The heartbeat keeps the lease in Postgres; the sampler shows the
-progress in Redis 4 times a second and looks for the wish to cancel. Neither waits for the other's store.
+progress in Redis 4 times a second and looks for the wish to cancel 12 times. Neither waits for the other's
+store.
 """
 
 import threading
@@ -29,6 +30,8 @@ from worker_service.context import Context
 from worker_service.volume import note_volume, scan_volume
 
 SAMPLES_PER_SECOND = 4
+# Looks for the wish to cancel to each sample: a person waits for the one, and only sees the other.
+LOOKS = 3
 # Every so many samples one says that the operation still runs: often enough for events.RUNNING_SECONDS.
 LISTED_EVERY = 2 * SAMPLES_PER_SECOND
 # Seconds over which the speed is averaged: calm enough to read, quick enough to show a stall.
@@ -118,7 +121,7 @@ class Attempt:
             done.set()
 
         threading.Thread(target=_run, daemon=True).start()
-        while not done.wait(1 / SAMPLES_PER_SECOND):
+        while not done.wait(1 / (LOOKS * SAMPLES_PER_SECOND)):
             if self.stopping.is_set():
                 raise AttemptStopped()
         if isinstance(box[0], BaseException):
@@ -192,18 +195,19 @@ class Attempt:
             return is_canceled
 
     def _sample(self) -> None:
-        claimed, began, samples = 0.0, time.monotonic(), 0
-        while not self._ended.wait(1 / SAMPLES_PER_SECOND):
+        redis, claimed, began, looks = self._context.redis, 0.0, time.monotonic(), 0
+        while not self._ended.wait(1 / (LOOKS * SAMPLES_PER_SECOND)):
             if lifeline.is_cut():
                 self.halt(Stop.DRAINING)
             elif time.monotonic() - began > self._context.settings.soft_time_limit_seconds:
                 self.halt(Stop.TIME_LIMIT)
             try:
-                if self._show(samples):
+                looks += 1
+                samples, rest = divmod(looks, LOOKS)
+                if progress.is_unwanted(redis, self.operation.id) if rest else self._show(samples - 1):
                     self.halt(Stop.CANCELED)
-                samples += 1
                 if time.monotonic() - claimed > CLAIM_RENEWAL:
-                    claims.renew(self._context.redis, [self.operation])
+                    claims.renew(redis, [self.operation])
                     claimed = time.monotonic()
             except RedisError as error:
                 # The row still gets the bytes and brings the wish to cancel, with each heartbeat.

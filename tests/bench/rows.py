@@ -1,6 +1,7 @@
 """What lists, starts and looks cost as the tables grow, and the rows that other parts need."""
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,8 +37,8 @@ _INSERT = """
 insert into models (name, type, category, source, hf_repo, revision, is_active, is_default, download_status,
   downloaded, downloaded_at, commit_hash, local_path, file_size_bytes, checksum, facts)
 select 'Filler ' || n, 'local', 'llm', 'huggingface', 'filler/model-' || n, 'main', true, false, 'Downloaded',
-  true, now() - n * interval '1 hour', md5(n::text) || '00000000', '/models/filler-' || n, 1000000 * n,
-  'sha256:' || md5(n::text) || md5(n::text), %(facts)s::jsonb
+  true, now() - n * interval '1 hour', md5(n::text) || '00000000', '/models/filler-' || n,
+  1000000::bigint * n, 'sha256:' || md5(n::text) || md5(n::text), %(facts)s::jsonb
 from generate_series(%(first)s, %(last)s) n;
 insert into operations (id, model_id, kind, status, attempt, phase, bytes_done, bytes_total, files_done,
   files_total, requested_by, created_at, started_at, finished_at)
@@ -67,6 +68,7 @@ def main() -> None:
         for count in COUNTS:
             fill(service.database_url, first=done + 1, last=count)
             done = count
+            print(f"{count:,} models", file=sys.stderr, flush=True)
             found.append(_costs(service, hub, folder, count))
     results.keep("rows", "costs", {"counts": COUNTS, "costs": found})
     report = results.Report("rows")

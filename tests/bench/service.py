@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,8 +33,12 @@ class Api:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON; a refusal ends the benchmark."""
         payload = None if body is None else json.dumps(body)
-        self._connection.request(method, path, payload, self._headers)
-        answer = self._connection.getresponse()
+        try:
+            answer = self._ask(method, path, payload)
+        except ConnectionError:
+            # Nobody has asked for a while, and so gunicorn has ended the connection.
+            self._connection.close()
+            answer = self._ask(method, path, payload)
         text = answer.read()
         if answer.status >= 300:
             sys.exit(f"{method} {path}: {answer.status} {text.decode(errors='replace')}")
@@ -54,6 +58,10 @@ class Api:
         return wait_for(
             lambda: (seen := self.status(model))["status"] in wanted and seen, f"{wanted}", pause=pause
         )
+
+    def _ask(self, method: str, path: str, payload: str | None) -> HTTPResponse:
+        self._connection.request(method, path, payload, self._headers)
+        return self._connection.getresponse()
 
 
 class Service:

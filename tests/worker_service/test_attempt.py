@@ -28,3 +28,14 @@ def test_a_sample_is_one_write_and_the_download_stays_on_the_list(context: Conte
     assert events.running(context.redis) == [operation.id]
     assert progress.read(context.redis, [operation.id])[operation.id].attempt == 1
     assert context.redis.ttl(progress.key(operation.id)) > 0
+
+
+def test_a_wish_to_cancel_is_seen_without_a_sample(context: Context) -> None:
+    operation_id = uuid.uuid4()
+    assert not progress.is_unwanted(context.redis, operation_id)
+    progress.ask_to_cancel(context.redis, operation_id)
+    before = _written(context)
+    assert progress.is_unwanted(context.redis, operation_id)
+    assert _written(context) == before
+    progress.forget_wishes(context.redis, [operation_id])
+    assert not progress.is_unwanted(context.redis, operation_id)
