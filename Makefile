@@ -29,7 +29,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT_ENVIRONMENT NODE_PATH NODE_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard dashboard-dev test test-pages test-rules test-faults dashboard-test dashboard-bars
+.PHONY: help run dashboard dashboard-dev test test-pages test-rules test-faults test-journeys dashboard-test dashboard-bars
 .PHONY: dashboard-pictures testdata check format faults fuzz guards migrate rotate-secrets openapi types lock bench clean
 .DELETE_ON_ERROR:
 
@@ -55,10 +55,11 @@ ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	@$(MAKE) --no-print-directory -j2 $(SYNC) test-pages test-rules
-	@$(MAKE) --no-print-directory test-faults
+	@$(MAKE) --no-print-directory -j2 $(SYNC) test-faults test-journeys
 endif
 
-# Waiting for pages leaves a core to the rules; what breaks the whole service at random times has the machine alone.
+# Waiting for pages leaves a core to the rules; what breaks the whole service at random times shares the machine with
+# journeys only, which wait most of the time.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=line)
 APART := tests/browser tests/faults tests/journeys
 # Faults at exact steps, whatever the time.
@@ -68,11 +69,13 @@ STEPWISE := $(addprefix tests/faults/test_,crash_points.py upkeep_crashes.py rac
 test-pages:
 	$(BIN)/python -m pytest tests/browser || \
 		$(BIN)/python -m pytest tests/browser --last-failed --last-failed-no-failures none
-	$(BIN)/python -m pytest tests/journeys
+	$(BIN)/python -m pytest $(STEPWISE)
 
 test-rules: dashboard-test
 	$(BIN)/python -m pytest $(APART:%=--ignore=%)
-	$(BIN)/python -m pytest $(STEPWISE)
+
+test-journeys:
+	$(BIN)/python -m pytest tests/journeys
 
 test-faults:
 	$(BIN)/python -m pytest tests/faults $(STEPWISE:%=--ignore=%)

@@ -28,7 +28,11 @@ UPDATE = {
     "after the start": ("worker_service.runs:_run", "before", 2),
     "before the manifest is committed": ("shared.attempts:freeze", "after", 2),
     "after the manifest": ("worker_service.transfer.engine:Transfer.run", "before", 2),
-    "before a file gets its name": ("worker_service.transfer.publish:Room.publish_blob", "before", 2),
+    "before the small files get their names": (
+        "worker_service.transfer.publish:Room.publish_drafts",
+        "before",
+        2,
+    ),
     "after the snapshot's links": ("worker_service.transfer.publish:Room.link", "after", 2),
     "after the branch is written": ("worker_service.transfer.publish:Room.write_ref", "after", 2),
     "before the switch is committed": ("shared.attempts:complete_update", "after", 2),

@@ -308,6 +308,8 @@ class Transfer:
                 end = job.partial.close if is_of_use else job.partial.remove
                 end()
             job.lock.release()
+        if named := {job.file.oid for job in self._jobs if job.is_small and job.stage is Stage.DONE}:
+            self._room.drop_drafts(named)
         remove_empty(self._room.partials)
         self._room.tidy()
 

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import filelock
@@ -110,7 +110,18 @@ class Room:
         """Give drafts their final names, by blob; `sync_blobs` makes the names last."""
         self._make(self._blobs)
         for oid, draft in drafts.items():
-            draft.replace(self._blobs / oid)
+            try:
+                draft.replace(self._blobs / oid)
+            except FileNotFoundError:
+                # Another transfer has brought the same blob, and tidied up.
+                if not (self._blobs / oid).exists():
+                    raise
+
+    def drop_drafts(self, oids: Collection[str]) -> None:
+        """Take away drafts of blobs that are in the cache: what killed transfers have left of them."""
+        for draft in self.partials.glob(f"*{DRAFT_SUFFIX}"):
+            if draft.name.partition(".")[0] in oids:
+                draft.unlink(missing_ok=True)
 
     def sync_blobs(self) -> None:
         """Bring the names of published blobs safely to disk."""

@@ -120,3 +120,24 @@ def test_what_is_here_is_not_fetched_again_by_the_next_attempt(hub: HubServer, s
     again = shop.fetch(manifest).snapshot()
     assert again.bytes_reused > 0
     assert hub.bytes_served() - served == manifest.total_bytes - again.bytes_reused
+
+
+def test_what_a_killed_transfer_left_of_them_goes_when_they_have_come(hub: HubServer, shop: Workshop) -> None:
+    hub.add_repo(REPO, FILES)
+    oid = shop.manifest().files[0].oid
+    room = Room(shop.cache, REPO, "c" * 40)
+    room.prepare()
+    room.write_draft(oid, memoryview(b"of a process that is no more"))
+    other = room.write_draft("f" * 40, memoryview(b"of one that may live"))
+    shop.fetch()
+    assert left(shop) == [other]
+
+
+def test_a_draft_that_another_transfer_has_tidied_away_is_missed_only_with_its_blob(shop: Workshop) -> None:
+    room = Room(shop.cache, REPO, "c" * 40)
+    room.prepare()
+    draft = room.write_draft("a" * 40, memoryview(b"content"))
+    room.publish_drafts({"a" * 40: draft})
+    room.publish_drafts({"a" * 40: draft})
+    with pytest.raises(FileNotFoundError):
+        room.publish_drafts({"b" * 40: draft})
