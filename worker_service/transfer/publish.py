@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import uuid
+import zlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -64,7 +65,9 @@ class Room:
         self._refs = self._folder / "refs"
         self._locks = cache_dir / ".locks" / self._folder.name
         self._commit = commit
-        self._own = uuid.uuid4().hex  # tells our drafts from those of another transfer of the same blob
+        # Tells our drafts from those of another repository, and of another transfer of ours.
+        self._kin = f"{zlib.crc32(self._folder.name.encode()):08x}"
+        self._own = f"{self._kin}.{uuid.uuid4().hex}"
 
     def prepare(self) -> None:
         """Make the folders; CachePermissionDenied if one of them leads out of the cache, else OSError."""
@@ -118,8 +121,8 @@ class Room:
                     raise
 
     def drop_drafts(self, oids: Collection[str]) -> None:
-        """Take away drafts of blobs that are in the cache: what killed transfers have left of them."""
-        for draft in self.partials.glob(f"*{DRAFT_SUFFIX}"):
+        """Take away drafts of our blobs that are in the cache by now: killed transfers have left them."""
+        for draft in self.partials.glob(f"*.{self._kin}.*{DRAFT_SUFFIX}"):
             if draft.name.partition(".")[0] in oids:
                 draft.unlink(missing_ok=True)
 
