@@ -1,22 +1,18 @@
 """How what a repository offers fits this fleet: its memory, and its disk after the queue."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from api_service.parts import parts
-from api_service.room import free_bytes
-from shared import fleet, hub_facts, memory, quantization
-from shared.fleet import Machine
+from api_service.room import Capacity
+from shared import hub_facts, memory, quantization
 from shared.hub import Look
 from shared.hub_preview import Variant
 from shared.memory import Estimate
 from shared.model_facts import Facts
 from shared.tables import DownloadStatus
 
-STATUS = {
+_STATUS = {
     DownloadStatus.DOWNLOADED: "downloaded",
     DownloadStatus.PENDING: "downloading",
     DownloadStatus.DOWNLOADING: "downloading",
@@ -25,36 +21,12 @@ STATUS = {
 Registered = Mapping[str | None, tuple[int, DownloadStatus | None]]
 
 
-@dataclass(frozen=True)
-class Room:
-    """Where there is room: the workers' machines, and the bytes that one more download may take."""
-
-    machines: Sequence[Machine]
-    free_bytes: int | None
-
-    def fits_memory(self, wanted: int | None) -> bool | None:
-        """Whether a machine could load it; None: not known."""
-        return None if wanted is None else fleet.fits(self.machines, wanted)
-
-    def fits_disk(self, size: int, status: str) -> bool | None:
-        """Whether the volume has room; what is here or in the queue takes no more. None: not known."""
-        if status == "downloaded":
-            return True
-        if self.free_bytes is None:
-            return None
-        return self.free_bytes >= (size if status == "available" else 0)
+def status_of(download_status: DownloadStatus | None) -> str:
+    """How a file stands here, in a word: available, downloading or downloaded."""
+    return _STATUS.get(download_status, "available") if download_status else "available"
 
 
-def room() -> Room:
-    """As workers told it last; while Redis is away, nothing of their memory is known."""
-    try:
-        machines = fleet.machines(parts().redis)
-    except RedisError:
-        machines = []
-    return Room(machines, free_bytes())
-
-
-def variants(look: Look, facts: Facts, registered: Registered, here: Room) -> list[dict[str, Any]]:
+def variants(look: Look, facts: Facts, registered: Registered, here: Capacity) -> list[dict[str, Any]]:
     """The choices, by size, with one that is recommended if there are several.
 
     Recommended is the first by `quantization.by_preference` among those that fit, as far as that is known;
@@ -77,7 +49,7 @@ def representative(look: Look) -> str | None:
     return best.filename if best else None
 
 
-def estimated_sizes(facts: Facts, here: Room) -> dict[str, dict[str, Any]] | None:
+def estimated_sizes(facts: Facts, here: Capacity) -> dict[str, dict[str, Any]] | None:
     """What the weights would take in each precision; None where that can't be told."""
     found = {}
     for name, size in memory.precisions(facts).items():
@@ -93,10 +65,10 @@ def context_of(facts: Facts, asked: int | None = None) -> int | None:
 
 
 def _variant(
-    variant: Variant, look: Look, facts: Facts, registered: Registered, here: Room
+    variant: Variant, look: Look, facts: Facts, registered: Registered, here: Capacity
 ) -> dict[str, Any]:
     model_id, download_status = registered.get(variant.filename, (None, None))
-    status = STATUS.get(download_status, "available") if download_status else "available"
+    status = status_of(download_status)
     needs = _memory(variant, look, facts)
     fits_memory = here.fits_memory(needs.total_bytes if needs else None)
     fits_disk = here.fits_disk(variant.size_bytes, status)

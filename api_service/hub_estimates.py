@@ -5,9 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from redis.exceptions import RedisError
-
-from api_service.parts import parts
+from api_service.room import machines
 from shared import fleet, hub_facts, memory, quantization
 from shared.errors import FileNotFound, GatedModelNoToken, LicenseNotAccepted, ValidationError
 from shared.formats import WEIGHTS
@@ -62,14 +60,10 @@ def estimates(
     sizes: Mapping[str, int], facts: Facts, *, context_length: int | None, cache_type: CacheType
 ) -> list[dict[str, Any]]:
     """For each precision with its weights' bytes: what it takes, and where it fits."""
-    try:
-        machines = fleet.machines(parts().redis)
-    except RedisError:
-        machines = []
-    found = []
+    known, found = machines(), []
     for name, size in sizes.items():
         needs = memory.estimate(size, facts, context_length=context_length, cache_type=cache_type)
-        fits_on = fleet.fitting(machines, needs.total_bytes)
+        fits_on = fleet.fitting(known, needs.total_bytes)
         fits = any(fit.fits for fit in fits_on) if fits_on else None
         found.append(asdict(needs) | {"precision": name, "fits": fits, "fits_on": fits_on})
     return found

@@ -110,15 +110,8 @@ def _weight_endings(model: Model) -> Iterator[str]:
 
 def _memory(model: Model, facts: Facts, requirements: Mapping[str, Any]) -> int | None:
     """Null too where the KV cache is not known: it could be most of it."""
-    weights = facts.weights_bytes or (model.file_size_bytes if model.model_file else None)
-    if weights is None:
-        return None
-    found = memory.estimate(weights, facts, context_length=requirements.get("context_length"))
-    return None if found.kv_cache_bytes is None else found.total_bytes
-
-
-def _needs_remote_code(facts: Facts) -> bool | None:
-    return facts.requires_trust_remote_code
+    found = memory.of_model(model, facts, context_length=requirements.get("context_length"))
+    return found.total_bytes if found and found.kv_cache_bytes is not None else None
 
 
 RULES: Mapping[str, _Rule] = {
@@ -137,6 +130,6 @@ RULES: Mapping[str, _Rule] = {
     "max_memory_bytes": _Rule(_memory, _at_most),
     # Whoever runs no code of the repository can't load a model that needs it.
     "allow_remote_code": _Rule(
-        lambda model, facts, _: _needs_remote_code(facts), lambda needs, allowed: allowed or not needs
+        lambda model, facts, _: facts.requires_trust_remote_code, lambda needs, allowed: allowed or not needs
     ),
 }

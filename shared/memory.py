@@ -5,10 +5,14 @@ The formula, its sources, how far published figures are from it, and what it doe
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from shared import quantization
 from shared.dimensions import CacheShape
 from shared.model_facts import Facts
+
+if TYPE_CHECKING:
+    from shared.tables import Model
 
 # Tokens. What a person who asks for no other length gets; never more than the model was made for.
 DEFAULT_CONTEXT = 8192
@@ -77,6 +81,15 @@ def estimate(
     if overhead is None:
         overhead = weights_bytes // _OVERHEAD_DIVISOR
     return Estimate(weights_bytes, kv_cache, overhead, weights_bytes + (kv_cache or 0) + overhead, unknown)
+
+
+def of_model(model: "Model", facts: Facts, *, context_length: int | None = None) -> Estimate | None:
+    """The memory of a model of the register; None where the size of its weights is not known.
+
+    By its table of tensors, else by its file: a whole repository holds more than weights.
+    """
+    weights = facts.weights_bytes or (model.file_size_bytes if model.model_file else None)
+    return estimate(weights, facts, context_length=context_length) if weights else None
 
 
 def context_for(facts: Facts) -> int:

@@ -11,6 +11,7 @@ from api_service.blueprint import Blueprint
 from api_service.hub_choices import Registered
 from api_service.hub_looks import LOOK_SECONDS, asking_model, facts_of, look_at
 from api_service.parts import hub_as, parts
+from api_service.room import capacity
 from api_service.schemas.hub import (
     AccessQuery,
     AccessSchema,
@@ -80,7 +81,7 @@ def preview_repo(query: dict[str, Any]) -> Any:
     facts = facts_of(hub, look, hub_choices.representative(look))
     with parts().database.session() as session:
         registered = _registered(session, look.preview)
-    here = hub_choices.room()
+    here = capacity()
     return {
         **vars(look.preview),
         **{name: getattr(facts, name) for name in _OF_FACTS},

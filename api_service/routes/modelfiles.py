@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Select, select, union
 from sqlalchemy.orm import Session
 
-from api_service import hub_choices
 from api_service.blueprint import Blueprint
-from api_service.hub_choices import STATUS, Room
+from api_service.hub_choices import representative, status_of
 from api_service.hub_estimates import weights_of
 from api_service.hub_looks import asking_model, facts_of, look_at
 from api_service.pages import PAGINATION_HEADERS, page_of
 from api_service.parts import hub_as, parts
 from api_service.replies import operation_bodies
+from api_service.room import machines
 from api_service.routes.catalog import links_of
 from api_service.routes.storage import storage_body
 from api_service.schemas.modelfiles import (
@@ -23,8 +23,9 @@ from api_service.schemas.modelfiles import (
     ModelFilesQuery,
     ModelFilesSchema,
 )
-from shared import memory, model_facts, operations, quantization, storage
+from shared import fleet, memory, model_facts, operations, quantization, storage
 from shared.catalog import Entry
+from shared.fleet import Machine
 from shared.model_facts import Facts
 from shared.tables import CachedRepo, Category, Model, ModelSource, Role
 
@@ -95,7 +96,7 @@ def _known(session: Session, repo: str, filename: str | None) -> Facts:
 def _said_by_hub(query: dict[str, Any], repo: str, filename: str | None) -> tuple[Facts, bool]:
     hub = hub_as(asking_model(query))
     answer = look_at(hub, repo, "main")
-    path = hub_choices.representative(answer.said)
+    path = representative(answer.said)
     if filename is not None:
         path = weights_of(answer.said, filename, authenticated=hub.token is not None).header_of
     return facts_of(hub, answer.said, path), answer.stale
@@ -121,7 +122,7 @@ def _repositories(session: Session, path: str, repos: Sequence[str]) -> list[dic
         CachedRepo.path == path, CachedRepo.repo.in_(repos)
     )
     on_disk = {row[0]: row[1] for row in session.execute(sizes)}
-    here = hub_choices.room()
+    known = machines()
     entries = {entry.repo: entry for entry in reversed(parts().catalog.entries)}
     by_repo: dict[str, list[Model]] = {repo: [] for repo in repos}
     for model in models:
@@ -132,7 +133,7 @@ def _repositories(session: Session, path: str, repos: Sequence[str]) -> list[dic
             "is_managed": any(model.downloaded for model in found),
             "size_on_disk_bytes": on_disk.get(repo, 0),
             "metadata": _repository_facts(repo, found, entries.get(repo)),
-            "variants": [_variant(model, progress.get(model.id), here) for model in found],
+            "variants": [_variant(model, progress.get(model.id), known) for model in found],
         }
         for repo, found in by_repo.items()
     ]
@@ -154,10 +155,9 @@ def _repository_facts(repo: str, models: Sequence[Model], entry: Entry | None) -
     }
 
 
-def _variant(model: Model, active: dict[str, Any] | None, here: Room) -> dict[str, Any]:
+def _variant(model: Model, active: dict[str, Any] | None, known: Sequence[Machine]) -> dict[str, Any]:
     facts = model_facts.from_json(model.facts)
-    weights = model.file_size_bytes if model.model_file else facts.weights_bytes
-    needs = memory.estimate(weights, facts) if weights else None
+    needs = memory.of_model(model, facts)
     made_small = facts.quantization or quantization.from_file_name(model.model_file or "")
     entry = parts().catalog.find(model.hf_repo, model.model_file, model.category)
     return {
@@ -167,11 +167,11 @@ def _variant(model: Model, active: dict[str, Any] | None, here: Room) -> dict[st
         "revision": model.revision,
         "category": model.category,
         "size_bytes": model.file_size_bytes,
-        "status": STATUS.get(model.download_status, "available") if model.download_status else "available",
+        "status": status_of(model.download_status),
         "progress": active,
         "memory_bytes": needs.total_bytes if needs else None,
         "memory_unknown": needs.unknown if needs else ("weights",),
-        "fits_memory": here.fits_memory(needs.total_bytes if needs else None),
+        "fits_memory": fleet.fits(known, needs.total_bytes) if needs else None,
         "ratings": quantization.ratings(made_small, entry.ratings if entry else None),
         "metadata": facts,
     }

@@ -36,7 +36,7 @@ class ModelFileSchema(ReplySchema):
         OperationSchema, allow_none=True, metadata={"description": "What is going on with it now."}
     )
     memory_bytes = fields.Integer(
-        allow_none=True, metadata={"description": "To load it, with a cache for 8192 tokens."}
+        allow_none=True, metadata={"description": "To load it, with a cache for at most 8192 tokens."}
     )
     memory_unknown = fields.List(fields.String())
     fits_memory = fields.Boolean(

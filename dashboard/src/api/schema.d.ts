@@ -3633,7 +3633,7 @@ export interface components {
             status: "available" | "downloading" | "downloaded";
             /** @description What is going on with it now. */
             progress: components["schemas"]["Operation"] | null;
-            /** @description To load it, with a cache for 8192 tokens. */
+            /** @description To load it, with a cache for at most 8192 tokens. */
             memoryBytes: number | null;
             memoryUnknown: string[];
             /** @description A worker's machine could load it; null: none has told. */
