@@ -95,17 +95,22 @@ def _by_bearer(database: Database, admin: str) -> Caller | None:
         return None
     if callers.same(given, admin):
         return callers.administrator()
-    with database.session() as session:
-        found = api_tokens.recognize(session, given)
-    return found[1] if found else None
+    with database.reading() as connection:
+        found = api_tokens.recognize(connection, given)
+    if found is None:
+        return None
+    if not found.use_is_noted:
+        with database.session() as session:
+            api_tokens.note_use(session, found.token_id)
+    return found.caller
 
 
 def _by_session(database: Database, admin: str) -> Caller | None:
     cookie = request.cookies.get(COOKIE)
     if not cookie:
         return None
-    with database.session() as session:
-        found = callers.by_cookie(session, cookie, admin_token=admin)
+    with database.reading() as connection:
+        found = callers.by_cookie(connection, cookie, admin_token=admin)
     if found is None:
         return None
     g.cookie = cookie

@@ -55,6 +55,10 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = _JsonParser()
 
+    def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
+        """As in flask-smorest; a class is instantiated once, not for each request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
+
     def route(self, rule: str, *, role: Role | None, **options: Any) -> Callable[[View], View]:
         """As in Flask, for callers of this role at least."""
         add = super().route(rule, **options)

@@ -4,23 +4,42 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
+
+from shared import row_counts
 
 
 def page_of(session: Session, query: Select[Any], *, page: int, page_size: int) -> tuple[Sequence[Any], str]:
     """One page of what a query of one column finds; see `rows_of_page`."""
-    rows, header = rows_of_page(session, query, page=page, page_size=page_size)
+    rows, header = rows_of_page(session, paged(query), page=page, page_size=page_size)
     return [row[0] for row in rows], header
 
 
+def paged(query: Select[Any]) -> Select[Any]:
+    """The query for `rows_of_page`, which may be kept and asked for any page: it brings its `total` along."""
+    total = _total(query).label("total")
+    return query.add_columns(total).limit(bindparam("page_size")).offset(bindparam("skipped"))
+
+
 def rows_of_page(
-    session: Session, query: Select[Any], *, page: int, page_size: int
+    asked: Session | Connection, query: Select[Any], *, page: int, page_size: int
 ) -> tuple[Sequence[Row[Any]], str]:
-    """One page of the rows and the text of the X-Pagination header (the words of flask-smorest)."""
-    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    rows = session.execute(query.limit(page_size).offset((page - 1) * page_size)).all()
+    """One page of a `paged` query and the text of the X-Pagination header (the words of flask-smorest)."""
+    rows = asked.execute(query, {"page_size": page_size, "skipped": (page - 1) * page_size}).all()
+    if rows:
+        total = rows[0].total
+    else:  # beyond the last page there is no row to bring it
+        first = asked.execute(query, {"page_size": 1, "skipped": 0}).first()
+        total = first.total if first else 0
     return rows, json.dumps(_metadata(total, page, page_size))
+
+
+def _total(query: Select[Any]) -> Any:
+    for table in row_counts.COUNTED:
+        if query.whereclause is None and query.get_final_froms() == [table.__table__]:
+            return row_counts.total_of(table)
+    return select(func.count()).select_from(query.order_by(None).subquery()).scalar_subquery()
 
 
 def _metadata(total: int, page: int, page_size: int) -> dict[str, int]:

@@ -3,15 +3,17 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
+from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Row, Text, cast, literal_column
+from sqlalchemy import ColumnElement, Row, Text, cast, exists, literal_column
 from sqlalchemy.orm import Session
 
 from api_service.replies import model_bodies
 from api_service.schemas.models import ModelSchema
-from shared import operations, registry
-from shared.tables import Model
+from shared import registry
+from shared.database import Database
+from shared.tables import UNFINISHED, Model, Operation
 
 # Texts of some 3 kB: 12 MB for each process.
 MOST = 4096
@@ -22,8 +24,14 @@ Version = tuple[int, str, object]
 
 
 def version() -> tuple[ColumnElement[object], ...]:
-    """SQL: the columns of a `Version`."""
-    return Model.id, cast(literal_column("models.xmin"), Text), Model.updated_at
+    """SQL: the columns of a `Version`, and whether the model has an operation under way."""
+    under_way = exists().where(Operation.model_id == Model.id, Operation.status.in_(UNFINISHED))
+    return (
+        Model.id,
+        cast(literal_column("models.xmin"), Text),
+        Model.updated_at,
+        under_way.label("is_active"),
+    )
 
 
 class Rendered:
@@ -31,38 +39,37 @@ class Rendered:
     same while the process lives; one with an operation under way is made anew each time."""
 
     def __init__(self) -> None:
-        self._texts: OrderedDict[Version, str] = OrderedDict()
+        self._texts: OrderedDict[Version, bytes] = OrderedDict()
         self._lock = Lock()
 
-    def texts(self, session: Session, versions: Sequence[Row[Version]]) -> list[str]:
+    def texts(self, database: Database, versions: Sequence[Row[Any]]) -> list[bytes]:
         """The models, in the order of `versions`."""
-        keys: list[Version] = [(each[0], each[1], each[2]) for each in versions]
-        active = operations.unfinished_of(session, [key[0] for key in keys])
-        known = self._known([key for key in keys if key[0] not in active])
-        missing = [key[0] for key in keys if key not in known]
-        made = _rendered(session, missing)
-        self._keep({key: made[key[0]] for key in keys if key[0] in made and key[0] not in active})
+        lasting: list[Version] = [(each[0], each[1], each[2]) for each in versions if not each.is_active]
+        known = self._known(lasting)
+        texts = {key[0]: text for key, text in known.items()}
+        if len(texts) < len(versions):
+            with database.session() as session:
+                made = _rendered(session, [each[0] for each in versions if each[0] not in texts])
+            self._keep({key: made[key[0]] for key in lasting if key[0] in made})
+            texts |= made
         # A model may have been deleted since its version was read.
-        found = (known.get(key) or made.get(key[0]) for key in keys)
-        return [text for text in found if text]
+        return [texts[each[0]] for each in versions if each[0] in texts]
 
-    def _known(self, keys: Sequence[Version]) -> dict[Version, str]:
+    def _known(self, keys: Sequence[Version]) -> dict[Version, bytes]:
         with self._lock:
             found = {key: self._texts[key] for key in keys if key in self._texts}
             for key in found:
                 self._texts.move_to_end(key)
         return found
 
-    def _keep(self, texts: dict[Version, str]) -> None:
+    def _keep(self, texts: dict[Version, bytes]) -> None:
         with self._lock:
             self._texts.update(texts)
             while len(self._texts) > MOST:
                 self._texts.popitem(last=False)
 
 
-def _rendered(session: Session, model_ids: Sequence[int]) -> dict[int, str]:
-    if not model_ids:
-        return {}
+def _rendered(session: Session, model_ids: Sequence[int]) -> dict[int, bytes]:
     models = registry.several(session, model_ids)
     bodies = ModelSchema(many=True).dump(model_bodies(session, models))
-    return {body["id"]: current_app.json.dumps(body) for body in bodies}
+    return {body["id"]: current_app.json.dumps(body).encode() for body in bodies}

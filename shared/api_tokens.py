@@ -2,9 +2,10 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.callers import Caller, by_token, fingerprint
@@ -16,6 +17,15 @@ PREFIX = "wb_"
 SHOWN = len(PREFIX) + 4
 # `last_used_at` is as exact as this: a token that is used 100 times a second must not write as often.
 USE_NOTED = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Recognized:
+    """A live token that somebody has shown; `use_is_noted`: its row says so already."""
+
+    token_id: int
+    caller: Caller
+    use_is_noted: bool
 
 
 def create(
@@ -68,12 +78,16 @@ def revoke(session: Session, token_id: int, *, by: Caller) -> ApiToken:
     return token
 
 
-def recognize(session: Session, given: str) -> tuple[ApiToken, Caller] | None:
-    """The token and whom it stands for, noting that it was used; None: no such token, or it has ended."""
-    found = by_token(session, given) if given.startswith(PREFIX) else None
+def recognize(asked: Session | Connection, given: str) -> Recognized | None:
+    """Whom a token stands for; None: no such token, or it has ended."""
+    found = by_token(asked, given) if given.startswith(PREFIX) else None
     if found is None:
         return None
-    token = found[0]
-    if token.last_used_at is None or token.last_used_at < datetime.now(UTC) - USE_NOTED:
-        session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=func.now()))
-    return found
+    token, caller = found
+    noted = token.last_used_at is not None and token.last_used_at > datetime.now(UTC) - USE_NOTED
+    return Recognized(token.token_id, caller, use_is_noted=noted)
+
+
+def note_use(session: Session, token_id: int) -> None:
+    """Keep that a token was used just now."""
+    session.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=func.now()))

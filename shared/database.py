@@ -1,10 +1,13 @@
 """The one engine of a process and the sessions that stand on it."""
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -15,6 +18,9 @@ from shared.settings import Settings
 CONNECT_TIMEOUT = 4
 LOCK_TIMEOUT = 10
 STATEMENT_TIMEOUT = 30
+# Seconds after which a connection that nobody used is asked whether it still lives: what was used a moment
+# ago hardly died since, and to ask each time costs a round trip for each request.
+IDLE = 1
 
 
 # What SQLAlchemy raises when the server is away, or lets us wait too long for a connection or a lock.
@@ -33,6 +39,10 @@ class Database:
         """
         self.engine = _engine(url, pool_size, silence)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        # Nothing is open there before the first `reading`, and nothing is left to be rolled back.
+        self.readers = _engine(
+            url, pool_size, silence, isolation_level="AUTOCOMMIT", pool_reset_on_return=None
+        )
 
     @classmethod
     def from_settings(cls, settings: Settings, *, pool_size: int = 10, silence: int = 0) -> "Database":
@@ -46,15 +56,18 @@ class Database:
 
         Raises ServiceUnavailable when the database does not answer.
         """
-        try:
-            with self._sessions() as session, session.begin():
-                yield session
-        except UNREACHABLE as error:
-            raise ServiceUnavailable("The database does not answer.") from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise ServiceUnavailable("The connection to the database was lost.") from error
-            raise
+        with _answering(), self._sessions() as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for what only reads, and is asked for most: each statement stands for itself.
+
+        There is no transaction to begin and to end, so each statement costs one round trip, not three, and
+        sees what was committed before it. Raises ServiceUnavailable when the database does not answer.
+        """
+        with _answering(), self.readers.connect() as connection:
+            yield connection
 
     def ping(self) -> None:
         """Raise ServiceUnavailable unless Postgres answers."""
@@ -64,12 +77,24 @@ class Database:
     def dispose(self) -> None:
         """Close the pooled connections."""
         self.engine.dispose()
+        self.readers.dispose()
 
 
-def _engine(url: str, pool_size: int, silence: int) -> Engine:
-    return create_engine(
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except UNREACHABLE as error:
+        raise ServiceUnavailable("The database does not answer.") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise ServiceUnavailable("The connection to the database was lost.") from error
+        raise
+
+
+def _engine(url: str, pool_size: int, silence: int, **options: Any) -> Engine:
+    engine = create_engine(
         psycopg2_url(url),
-        pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=CONNECT_TIMEOUT,
@@ -79,7 +104,28 @@ def _engine(url: str, pool_size: int, silence: int) -> Engine:
             "application_name": "weighbridge",
             "options": f"{_OPTIONS} -c idle_in_transaction_session_timeout={silence}s",
         },
+        **options,
     )
+    _ask_after_idleness(engine)
+    return engine
+
+
+def _ask_after_idleness(engine: Engine) -> None:
+    """As SQLAlchemy's pool_pre_ping, but only where a connection was `IDLE` for so long."""
+
+    @event.listens_for(engine, "checkin")
+    def _note(_connection: object, record: Any) -> None:
+        record.info["returned"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask(connection: Any, record: Any, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("returned", math.inf) < IDLE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            # Whatever took this one took those that lie beside it: the pool tries again with a new one.
+            raise InvalidatePoolError from error
 
 
 def psycopg2_url(url: str) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shared import operations
@@ -42,22 +42,30 @@ def downloads() -> Select[Operation]:
     return select(Operation).where(Operation.kind.in_(FETCHING))
 
 
-def latest_of(session: Session, model_id: int) -> tuple[Row[Any], Operation | None]:
-    """Type, downloaded, download_status and error of a model, and the download that was asked for last.
+# Nothing is asked more often: one query, built once, without objects of rows that nobody writes to.
+_LATEST = (
+    select(
+        Model.type.label("model_type"),
+        Model.downloaded.label("model_downloaded"),
+        Model.download_status.label("model_status"),
+        Model.error.label("model_error"),
+        *(column for column in Operation.__table__.columns if column.key not in ("manifest", "plan")),
+    )
+    .outerjoin(Operation, (Operation.model_id == Model.id) & (Operation.kind == OperationKind.DOWNLOAD))
+    .where(Model.id == bindparam("model"))
+    .order_by(Operation.created_at.desc())
+    .limit(1)
+)
 
-    In one query: nothing is asked more often. Raises ModelNotFound.
+
+def latest_of(asked: Connection, model_id: int) -> Row[Any]:
+    """The columns of the download of a model that was asked for last, all null where there is none, beside
+    model_type, model_downloaded, model_status and model_error of its model. Raises ModelNotFound.
     """
-    of_model = (Operation.model_id == Model.id) & (Operation.kind == OperationKind.DOWNLOAD)
-    found = session.execute(
-        select(Model.type, Model.downloaded, Model.download_status, Model.error, Operation)
-        .outerjoin(Operation, of_model)
-        .where(Model.id == model_id)
-        .order_by(Operation.created_at.desc())
-        .limit(1)
-    ).one_or_none()
+    found = asked.execute(_LATEST, {"model": model_id}).one_or_none()
     if found is None:
         raise ModelNotFound()
-    return found, found.Operation
+    return found
 
 
 def sections(session: Session) -> dict[Section, list[Operation]]:

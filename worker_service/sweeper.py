@@ -11,7 +11,7 @@ from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
-from shared import audit, claims, events, fleet, presence, progress, sessions, storage, sweep
+from shared import audit, claims, events, fleet, presence, progress, row_counts, sessions, storage, sweep
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
@@ -122,6 +122,7 @@ def forget_outworn(context: Context) -> None:
         session.execute(outworn)
         sessions.forget_ended(session)
         audit.forget_before(session, timedelta(days=context.settings.audit_days))
+        row_counts.add_up(session)
 
 
 def mark_missing(context: Context) -> None:

@@ -117,7 +117,10 @@ def _by_token(session: Session, token: str) -> tuple[Caller, dict[str, Any]] | N
     if callers.same(token, admin):
         return callers.administrator(), {"admin_token": admin}
     found = api_tokens.recognize(session, token)
-    return found and (found[1], {"api_token_id": found[0].id})
+    if found is None:
+        return None
+    api_tokens.note_use(session, found.token_id)
+    return found.caller, {"api_token_id": found.token_id}
 
 
 def _by_password(session: Session, fields: dict[str, Any]) -> tuple[Caller, dict[str, Any]] | None:

@@ -60,14 +60,14 @@ def cancel_download(fields: dict[str, Any], model_id: int) -> Any:
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
 def download_status(model_id: int) -> Any:
     """The progress of the last download, in the model's words."""
-    with parts().database.session() as session:
-        model, operation = queue.latest_of(session, model_id)
-    if model.type is not ModelType.LOCAL:
+    with parts().database.reading() as connection:
+        found = queue.latest_of(connection, model_id)
+    if found.model_type is not ModelType.LOCAL:
         raise NotALocalModel()
-    if operation is None:
+    if found.id is None:
         return no_download(model_id)
-    body = operation_bodies([operation], in_model_words=True)[0]
-    if operation.status is OperationStatus.COMPLETED and not model.downloaded:
+    body = operation_bodies([found], in_model_words=True)[0]
+    if found.status is OperationStatus.COMPLETED and not found.model_downloaded:
         # What it brought is gone or damaged since; the model says so.
-        body |= {"status": model.download_status, "error": model.error}
+        body |= {"status": found.model_status, "error": found.model_error}
     return body

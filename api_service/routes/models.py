@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from flask import Response
@@ -10,7 +11,7 @@ from sqlalchemy import BigInteger, Select, func, or_, select
 from api_service import providers
 from api_service.blueprint import Blueprint
 from api_service.errors import usage_facts
-from api_service.pages import PAGINATION_HEADERS, rows_of_page
+from api_service.pages import PAGINATION_HEADERS, paged, rows_of_page
 from api_service.parts import asked_by, audited, parts
 from api_service.rendered import version
 from api_service.replies import announce, model_body, operation_bodies
@@ -69,11 +70,13 @@ _COUNTS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
 @blueprint.response(200, ModelSchema(many=True), headers=PAGINATION_HEADERS)
 def list_models(query: dict[str, Any]) -> Any:
     """List models: filtered, sorted and paged by the server."""
-    wanted = _sorted(_filtered(query), query["sort"]).with_only_columns(*version())
-    with parts().database.session() as session:
-        found, header = rows_of_page(session, wanted, page=query["page"], page_size=query["page_size"])
-        texts = parts().rendered.texts(session, found)
-    return Response(f"[{','.join(texts)}]", mimetype="application/json", headers={"X-Pagination": header})
+    here, page, page_size = parts(), query.pop("page"), query.pop("page_size")
+    with here.database.reading() as connection:
+        found, header = rows_of_page(connection, _wanted(**query), page=page, page_size=page_size)
+    texts = here.rendered.texts(here.database, found)
+    return Response(
+        b"[" + b",".join(texts) + b"]", mimetype="application/json", headers={"X-Pagination": header}
+    )
 
 
 @blueprint.post("", role=Role.ADMIN)
@@ -185,6 +188,12 @@ def test_connection(fields: dict[str, Any]) -> Any:
 
 def _told(fields: dict[str, Any]) -> dict[str, Any]:
     return changed_fields(fields, secret=registry.SECRET_FIELDS)
+
+
+@lru_cache(maxsize=256)
+def _wanted(**query: Any) -> Select[Any]:
+    # To build a query takes as long as to ask it, and most lists are asked for again and again.
+    return paged(_sorted(_filtered(query), query["sort"]).with_only_columns(*version()))
 
 
 def _filtered(query: dict[str, Any]) -> Select[Model]:

@@ -2,6 +2,7 @@
 
 from shared.tables.access import ApiToken, AuditEvent, SignInSession, User
 from shared.tables.base import Base
+from shared.tables.counts import RowCount
 from shared.tables.operations import IDEMPOTENCY_KEPT, IdempotencyKey, Operation
 from shared.tables.register import Model, ModelReference, SeededModel
 from shared.tables.volume import CachedRepo, Volume
@@ -40,6 +41,7 @@ __all__ = [
     "ReferencePolicy",
     "Result",
     "Role",
+    "RowCount",
     "SeededModel",
     "SignInSession",
     "User",

@@ -39,8 +39,9 @@ def _fill(api: Api, database: Database, number: int) -> None:
 )
 def test_the_number_of_queries_does_not_grow_with_the_rows(api: Api, database: Database, path: str) -> None:
     statements: list[str] = []
-    engine = api.client.application.extensions["weighbridge"].database.engine
-    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    database_of_api = api.client.application.extensions["weighbridge"].database
+    for engine in (database_of_api.engine, database_of_api.readers):
+        event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
 
     def count() -> int:
         statements.clear()

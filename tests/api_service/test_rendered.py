@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from api_service import rendered
 from api_service.rendered import Rendered
-from shared import operations
+from shared import operations, registry
 from shared.database import Database
 from shared.tables import Model
 from tests.conftest import HOSTED, LOCAL, Api
@@ -76,7 +76,7 @@ def test_a_model_that_goes_between_two_looks_is_left_out(
     api: Api, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.post("/api/models", LOCAL)
-    real = operations.unfinished_of
+    real = registry.several
 
     def delete_then_look(session: Any, model_ids: Any) -> Any:
         with database.session() as other:
@@ -84,5 +84,5 @@ def test_a_model_that_goes_between_two_looks_is_left_out(
                 other.delete(other.get_one(Model, model_id))
         return real(session, model_ids)
 
-    monkeypatch.setattr(operations, "unfinished_of", delete_then_look)
+    monkeypatch.setattr(registry, "several", delete_then_look)
     assert listed(api) == []
