@@ -37,8 +37,11 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def _protect(answer: Response) -> Response:
-        for name, value in _ALWAYS.items():
-            answer.headers.setdefault(name, value)
+        if "Content-Security-Policy" in answer.headers:  # a page's own
+            for name, value in _ALWAYS.items():
+                answer.headers.setdefault(name, value)
+        else:
+            answer.headers.extend(_ALWAYS)
         if request.is_secure:
             answer.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR}")
         return answer

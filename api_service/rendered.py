@@ -9,9 +9,10 @@ from flask import current_app
 from sqlalchemy import ColumnElement, Row, Text, cast, exists, literal_column
 from sqlalchemy.orm import Session
 
-from api_service.replies import model_bodies
+from api_service.replies import model_bodies, operation_bodies
 from api_service.schemas.models import ModelSchema
-from shared import registry
+from api_service.schemas.operations import OperationSchema
+from shared import operations, registry
 from shared.database import Database
 from shared.tables import UNFINISHED, Model, Operation
 
@@ -35,8 +36,8 @@ def version() -> tuple[ColumnElement[object], ...]:
 
 
 class Rendered:
-    """The texts of one process. What a model's text says beside its row (settings, catalog, keys) stays the
-    same while the process lives; one with an operation under way is made anew each time."""
+    """The texts of one process, without what is under way. What a model's text says beside its row (settings,
+    catalog, keys) stays the same while the process lives."""
 
     def __init__(self) -> None:
         self._texts: OrderedDict[Version, bytes] = OrderedDict()
@@ -44,16 +45,18 @@ class Rendered:
 
     def texts(self, database: Database, versions: Sequence[Row[Any]]) -> list[bytes]:
         """The models, in the order of `versions`."""
-        lasting: list[Version] = [(each[0], each[1], each[2]) for each in versions if not each.is_active]
-        known = self._known(lasting)
-        texts = {key[0]: text for key, text in known.items()}
-        if len(texts) < len(versions):
+        keys: list[Version] = [(each[0], each[1], each[2]) for each in versions]
+        texts = {key[0]: text for key, text in self._known(keys).items()}
+        active = [each[0] for each in versions if each.is_active]
+        if active or len(texts) < len(keys):
             with database.session() as session:
-                made = _rendered(session, [each[0] for each in versions if each[0] not in texts])
-            self._keep({key: made[key[0]] for key in lasting if key[0] in made})
+                made = _rendered(session, [key[0] for key in keys if key[0] not in texts])
+                under_way = operations.unfinished_of(session, active)
+            self._keep({key: made[key[0]] for key in keys if key[0] in made})
             texts |= made
+            _put_in(texts, list(under_way.values()))
         # A model may have been deleted since its version was read.
-        return [texts[each[0]] for each in versions if each[0] in texts]
+        return [texts[key[0]] for key in keys if key[0] in texts]
 
     def _known(self, keys: Sequence[Version]) -> dict[Version, bytes]:
         with self._lock:
@@ -70,6 +73,24 @@ class Rendered:
 
 
 def _rendered(session: Session, model_ids: Sequence[int]) -> dict[int, bytes]:
-    models = registry.several(session, model_ids)
-    bodies = ModelSchema(many=True).dump(model_bodies(session, models))
-    return {body["id"]: current_app.json.dumps(body).encode() for body in bodies}
+    if not model_ids:
+        return {}
+    bodies = model_bodies(session, registry.several(session, model_ids), with_active=False)
+    return {body["id"]: _text(body) for body in ModelSchema(many=True).dump(bodies)}
+
+
+def _put_in(texts: dict[int, bytes], active: Sequence[Operation]) -> None:
+    """Say in the models' texts what is under way. Inside a JSON string each quote has a backslash before it,
+    so these bytes are the field and nothing that somebody wrote.
+    """
+    for body in operation_bodies(active, in_model_words=True):
+        if body["model_id"] in texts:
+            told = b'"activeOperation":' + _text(_operation.dump(body))
+            texts[body["model_id"]] = texts[body["model_id"]].replace(b'"activeOperation":null', told, 1)
+
+
+def _text(body: Any) -> bytes:
+    return current_app.json.dumps(body, separators=(",", ":")).encode()
+
+
+_operation = OperationSchema()

@@ -85,14 +85,15 @@ def model_bodies(
     redis: Redis | None = None,
     secrets: SecretBox | None = None,
     settings: Settings | None = None,
+    with_active: bool = True,
 ) -> list[dict[str, Any]]:
     """Models as the API shows them: one query and one round trip for all their operations.
 
-    Outside a request the caller gives `redis`, `secrets` and `settings`.
+    `with_active`: say what is under way. Outside a request the caller gives `redis`, `secrets`, `settings`.
     """
     box, said = secrets or parts().secrets, settings or parts().settings
     defaults, curated = Defaults.of(said), catalog.load(said.catalog_dir)
-    active = operations.unfinished_of(session, [model.id for model in models])
+    active = operations.unfinished_of(session, [model.id for model in models]) if with_active else {}
     bodies = operation_bodies(list(active.values()), in_model_words=True, redis=redis)
     by_model = {body["model_id"]: body for body in bodies}
     former = registry.former_commits(session, [model.id for model in models])

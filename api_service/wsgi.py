@@ -1,5 +1,6 @@
 """`gunicorn api_service.wsgi:app`."""
 
+import gc
 import sys
 from typing import Never
 
@@ -38,3 +39,7 @@ except SettingsError as error:
 except (ServiceUnavailable, ProgrammingError) as error:
     # The app says so with each answer, and goes on when the database is there, with its tables.
     structlog.get_logger(__name__).warning("secret keys not tried", error=type(error).__name__)
+
+# All that there is by now stays, so nobody has to look through it again (5 % of a request's time before).
+gc.collect()
+gc.freeze()

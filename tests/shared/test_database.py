@@ -1,5 +1,5 @@
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, func, select, text
 
 from shared.database import Database, psycopg2_url
 from shared.errors import ServiceUnavailable
@@ -55,3 +55,23 @@ def test_a_transaction_in_which_nothing_is_said_holds_its_locks_no_longer(
         say_nothing()
     assert got == ["the lock"]
     silent.dispose()
+
+
+def test_a_connection_that_died_while_nobody_used_it_is_replaced_unseen(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.database.IDLE", 0)
+    for _ in range(2):
+        for engine in (database.engine, database.readers):
+            _kill_all_of(engine, database)
+        with database.session() as session, database.reading() as connection:
+            assert session.scalar(select(1)) == connection.scalar(select(1)) == 1
+
+
+def _kill_all_of(engine: Engine, database: Database) -> None:
+    with engine.connect() as connection:
+        own = connection.scalar(select(func.pg_backend_pid()))
+    other = Database(database.engine.url.render_as_string(hide_password=False))
+    with other.session() as session:
+        assert session.scalar(select(func.pg_terminate_backend(own, 5000)))
+    other.dispose()
