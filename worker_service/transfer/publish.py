@@ -49,7 +49,10 @@ def has_blob(cache_dir: Path, repo: str, oid: str, size: int) -> bool:
 
 def published_files(cache_dir: Path, repo: str, commit: str, files: Iterable[RemoteFile]) -> bool:
     """Whether every one of these files can be read in the cache, with its size; content is not looked at."""
-    return all(_has_size(snapshot_path(cache_dir, repo, commit, file.path), file.size) for file in files)
+    folder = snapshot_path(cache_dir, repo, commit)
+    return all(
+        not path_problem(file.path) and _has_size(f"{folder}/{file.path}", file.size) for file in files
+    )
 
 
 class Room:
@@ -138,15 +141,17 @@ class Room:
 
     def link(self, files: Iterable[RemoteFile]) -> None:
         """Let each file's name in the snapshot point to its blob."""
-        folders = {self._snapshot.parent}
+        # Plain text, not Path: of 500 small files this was a fifth of the time that their transfer takes.
+        blobs_from: dict[str, str] = {}
         for file in files:
-            place = self._snapshot / file.path
-            if place.parent not in folders:
-                self._make(place.parent)
-                folders.add(place.parent)
-            self._link(place, os.path.relpath(self._blobs / file.oid, place.parent))
-        for folder in folders | {self._snapshot}:
-            _sync_folder(folder)
+            place = f"{self._snapshot}/{file.path}"
+            folder = os.path.dirname(place)
+            if folder not in blobs_from:
+                self._make(Path(folder))
+                blobs_from[folder] = os.path.relpath(self._blobs, folder)
+            self._link(place, f"{blobs_from[folder]}/{file.oid}")
+        for made in {self._snapshot.parent, self._snapshot, *map(Path, blobs_from)}:
+            _sync_folder(made)
 
     def write_ref(self, revision: str) -> None:
         """Let a branch or tag mean the commit; nothing for a commit itself. ValueError for a hostile name."""
@@ -169,11 +174,13 @@ class Room:
             draft.unlink(missing_ok=True)
         _sync_folder(place.parent)
 
-    def _link(self, place: Path, target: str) -> None:
-        if place.is_symlink() and place.readlink() == Path(target):
-            return
-        place.unlink(missing_ok=True)
-        place.symlink_to(target)
+    def _link(self, place: str, target: str) -> None:
+        try:
+            os.symlink(target, place)
+        except FileExistsError:
+            if not os.path.islink(place) or os.readlink(place) != target:
+                Path(place).unlink(missing_ok=True)
+                os.symlink(target, place)
 
     def _make(self, folder: Path) -> None:
         self._check(folder)
@@ -184,9 +191,9 @@ class Room:
             raise CachePermissionDenied(f"{folder} leads out of the cache directory {self.root}.")
 
 
-def _has_size(path: Path, size: int) -> bool:
+def _has_size(path: Path | str, size: int) -> bool:
     with contextlib.suppress(OSError):
-        found = path.stat()
+        found = os.stat(path)
         return stat.S_ISREG(found.st_mode) and found.st_size == size
     return False
 
