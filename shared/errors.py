@@ -345,6 +345,13 @@ class ServiceUnavailable(WeighbridgeError):
     transient = True
 
 
+class SchemaBehind(ServiceUnavailable):
+    """The database lacks tables or columns that this version wants."""
+
+    code = "SCHEMA_BEHIND"
+    remedy = "Run this version's migrations: `make migrate`, or the migration job of the deployment."
+
+
 class UndecryptableSecret(WeighbridgeError):
     """A stored secret can't be decrypted with the keys in WEIGHBRIDGE_SECRET_KEYS."""
 

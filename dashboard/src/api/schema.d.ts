@@ -2473,7 +2473,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Postgres and Redis answer; otherwise 503. */
+        /** Postgres and Redis answer, and the schema is not older than this version wants; otherwise 503. */
         get: {
             parameters: {
                 query?: never;
