@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared import operations, registry, storage
 from shared.errors import NotCached
+from shared.manifests import ManifestJson
 from shared.operations import Requested
 from shared.registry import Limits
 from shared.secrets import SecretBox
@@ -49,22 +50,29 @@ def adopt(
 
 
 def take_over(
-    session: Session, model: Model, commit: str, *, requested_by: str, request_id: str | None
+    session: Session,
+    model: Model,
+    commit: str,
+    *,
+    requested_by: str,
+    request_id: str | None = None,
+    manifest: ManifestJson | None = None,
 ) -> Operation:
     """Ask a worker to read what the cache has of a model at a commit, and to let it stand for that.
 
     For a model that is not downloaded and has no unfinished operation; every byte is read, whatever was
-    known of it. Where the model stood for this commit before, a file that proves wrong is fetched anew.
+    known of it. `manifest`: which files, where somebody knows that; else those that the model stood for, or
+    all of the commit's that are here. Where it is known, a file that proves wrong is fetched anew.
     """
     model = operations.lock_model(session, model.id)
-    known = model.manifest if model.manifest and model.manifest["commit"] == commit else None
+    before = model.manifest if model.manifest and model.manifest["commit"] == commit else None
     model.damaged_files = None
     operation, outcome = operations.request_download(
         session, model.id, requested_by=requested_by, request_id=request_id
     )
     if outcome is not Requested.CREATED:
         raise operations.conflict(operation)
-    operation.plan, operation.manifest = {"adopt": commit}, known
+    operation.plan, operation.manifest = {"adopt": commit}, dict(manifest) if manifest else before
     session.flush()
     return operation
 

@@ -175,9 +175,7 @@ def take_back(context: Context) -> list[Nudge]:
                 context.settings.cache_dir, manifest.repo, manifest.commit, manifest.files
             )
             if is_back and operations.unfinished(session, model.id) is None:
-                operation = adoption.take_over(
-                    session, model, manifest.commit, requested_by="sweep", request_id=None
-                )
+                operation = adoption.take_over(session, model, manifest.commit, requested_by="sweep")
                 nudges.append(operations.nudge_for(operation))
                 log.info("files are back", model=model.id, operation=str(operation.id))
     return nudges
