@@ -61,11 +61,19 @@ STATUS_OF_CODE: dict[str, HTTPStatus] = {
     "INSUFFICIENT_DISK": HTTPStatus.INSUFFICIENT_STORAGE,
     "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "SERVICE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "SCHEMA_BEHIND": HTTPStatus.SERVICE_UNAVAILABLE,
     "INTERNAL_ERROR": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-# Met in an operation's `error`, never as a reply.
+# Met in an operation's `error`, or said by a command (the last two); never as a reply.
 OPERATION_ONLY = frozenset(
-    {"DOWNLOAD_FAILED", "CHECKSUM_MISMATCH", "CACHE_PERMISSION_DENIED", "DOWNLOAD_STALLED"}
+    {
+        "DOWNLOAD_FAILED",
+        "CHECKSUM_MISMATCH",
+        "CACHE_PERMISSION_DENIED",
+        "DOWNLOAD_STALLED",
+        "ARCHIVE_INVALID",
+        "ARCHIVE_UNTRUSTED",
+    }
 )
 
 # Seconds after which asking again makes sense, where nobody knows better.

@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from shared import operations, registry, storage
 from shared.errors import NotCached
+from shared.manifests import ManifestJson
+from shared.operations import Requested
 from shared.registry import Limits
 from shared.secrets import SecretBox
 from shared.tables import CachedRepo, Model, ModelType, Operation
@@ -24,12 +26,17 @@ def adopt(
     """Register what the cache holds, and ask a worker to verify it there.
 
     `fields`: hf_repo; revision, model_file, name, category where they are known. Without a revision it is
-    `main`, else the branch or tag that the cache has, else the newest commit.
-    Raises NotCached, and what `registry.register` raises.
+    `main`, else the branch or tag that the cache has, else the newest commit. A model of it that is
+    registered already, but not downloaded, is taken as it is: its row may be older than its files, as after
+    the restore of a backup. Raises NotCached, and what `registry.register` raises.
     """
     repo, file = fields["hf_repo"], fields.get("model_file")
     cached = _cached(session, repo)
     revision, commit = _place(cached, fields.get("revision"))
+    same = registry.find_same(session, repo=repo, revision=revision, file=file)
+    if same is not None and not same.downloaded and operations.unfinished(session, same.id) is None:
+        registry.check_download(same, limits)
+        return same, take_over(session, same, commit, requested_by=requested_by, request_id=request_id)
     wanted = {
         "type": ModelType.LOCAL,
         "name": fields.get("name") or registry.free_name(session, repo=repo, file=file),
@@ -39,12 +46,35 @@ def adopt(
         "model_file": file,
     }
     model = registry.register(session, wanted, secrets=secrets, limits=limits)
-    operation, _outcome = operations.request_download(
+    return model, take_over(session, model, commit, requested_by=requested_by, request_id=request_id)
+
+
+def take_over(
+    session: Session,
+    model: Model,
+    commit: str,
+    *,
+    requested_by: str,
+    request_id: str | None = None,
+    manifest: ManifestJson | None = None,
+) -> Operation:
+    """Ask a worker to read what the cache has of a model at a commit, and to let it stand for that.
+
+    For a model that is not downloaded and has no unfinished operation; every byte is read, whatever was
+    known of it. `manifest`: which files, where somebody knows that; else those that the model stood for, or
+    all of the commit's that are here. Where it is known, a file that proves wrong is fetched anew.
+    """
+    model = operations.lock_model(session, model.id)
+    before = model.manifest if model.manifest and model.manifest["commit"] == commit else None
+    model.damaged_files = None
+    operation, outcome = operations.request_download(
         session, model.id, requested_by=requested_by, request_id=request_id
     )
-    operation.plan = {"adopt": commit}
+    if outcome is not Requested.CREATED:
+        raise operations.conflict(operation)
+    operation.plan, operation.manifest = {"adopt": commit}, dict(manifest) if manifest else before
     session.flush()
-    return model, operation
+    return operation
 
 
 def _cached(session: Session, repo: str) -> CachedRepo:

@@ -327,6 +327,22 @@ class CachePermissionDenied(WeighbridgeError):
     remedy = "Give the worker's user write access to the cache directory, then start again."
 
 
+class ArchiveInvalid(WeighbridgeError):
+    """This is no whole archive of `python -m worker_service.air_gap export`."""
+
+    code = "ARCHIVE_INVALID"
+    remedy = "Copy the archive again and import it again; what is here by then is not written twice."
+
+
+class ArchiveUntrusted(WeighbridgeError):
+    """The signature of the archive's manifest is not of the key that was given."""
+
+    code = "ARCHIVE_UNTRUSTED"
+    remedy = (
+        "Do not use the archive. Ask those who made it for their public key, on another way than it came."
+    )
+
+
 class UnsafeFormat(WeighbridgeError):
     """Loading this file can run code, and this installation takes safe formats only."""
 
@@ -343,6 +359,13 @@ class ServiceUnavailable(WeighbridgeError):
     code = "SERVICE_UNAVAILABLE"
     remedy = "Try again in a few seconds; nothing was changed."
     transient = True
+
+
+class SchemaBehind(ServiceUnavailable):
+    """The database lacks tables or columns that this version wants."""
+
+    code = "SCHEMA_BEHIND"
+    remedy = "Run this version's migrations: `make migrate`, or the migration job of the deployment."
 
 
 class UndecryptableSecret(WeighbridgeError):

@@ -3,6 +3,7 @@
 A download that was admitted keeps its room until its attempt ends: what it has not taken yet, no other gets.
 """
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,14 +29,17 @@ def admission(context: Context, operation: Operation, missing: frozenset[str]) -
     """
     with context.database.session() as session:
         session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        yield lambda: _reserved(session, context.settings.cache_dir, operation, missing)
+        yield lambda: reserved(session, context.settings.cache_dir, missing, but=operation.id)
         attempts.admit(session, operation.id, operation.attempt)
 
 
-def _reserved(session: Session, cache_dir: Path, operation: Operation, missing: frozenset[str]) -> int:
+def reserved(
+    session: Session, cache_dir: Path, missing: frozenset[str], *, but: uuid.UUID | None = None
+) -> int:
+    """Bytes that admitted downloads (all `but` one) will still take, beside the `missing` blobs."""
     admitted = select(Model.hf_repo, Operation.manifest).where(
         Model.id == Operation.model_id,
-        Operation.id != operation.id,
+        Operation.id.is_distinct_from(but),
         Operation.status == OperationStatus.RUNNING,
         Operation.admitted_attempt == Operation.attempt,
         Operation.manifest.is_not(None),

@@ -11,9 +11,10 @@ from celery import Celery, signals
 
 from shared import log
 from shared.broker import celery_options
+from shared.database import Database
 from shared.settings import SettingsError
 from shared.task_names import TASK_QUEUES, QueueName
-from worker_service import lifeline
+from worker_service import lifeline, readiness
 from worker_service.context import context, settings
 from worker_service.sweeper import Sweeper
 
@@ -48,6 +49,16 @@ _sweeper: Sweeper | None = None
 @signals.setup_logging.connect
 def _log(**_: Any) -> None:
     log.set_up(_settings, "worker")
+
+
+@signals.worker_init.connect
+def _wait_for_schema(**_: Any) -> None:
+    # Before the first message is taken; a SIGTERM meanwhile ends the process, which holds nothing yet.
+    _log()
+    # A connection of its own: the children that are forked afterwards inherit none.
+    database = Database.from_settings(_settings, pool_size=1)
+    readiness.wait_for_schema(database)
+    database.dispose()
 
 
 @signals.worker_process_init.connect

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared import log as logging
-from shared import operations, registry
+from shared import operations, registry, schema
 from shared.errors import WeighbridgeError
 from shared.hub_names import repo_id_problem, revision_problem
 from shared.settings import SettingsError
@@ -132,6 +132,8 @@ def main() -> None:
     try:
         here = context()
         logging.set_up(settings(), "seed")
+        with here.database.session() as session:
+            schema.check(session)
         seed(here)
     except (SettingsError, WeighbridgeError) as error:
         sys.exit(f"The default models can't be registered:\n{error}")

@@ -10,16 +10,33 @@ import structlog
 from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
+from sqlalchemy.orm import undefer
 
-from shared import audit, claims, events, fleet, presence, progress, row_counts, sessions, storage, sweep
+from shared import (
+    adoption,
+    audit,
+    claims,
+    events,
+    fleet,
+    operations,
+    presence,
+    progress,
+    row_counts,
+    sessions,
+    storage,
+    sweep,
+)
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
-from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
+from shared.manifests import from_json
+from shared.operations import Nudge
+from shared.tables import IDEMPOTENCY_KEPT, DownloadStatus, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
 from worker_service import cache, clean_ups, facts
 from worker_service.context import Context
 from worker_service.machine import Gauge
+from worker_service.transfer import published_files
 from worker_service.volume import note_volume, scan_volume
 
 # Seconds between looks for downloaded models whose files are gone, and for outworn idempotency keys.
@@ -93,6 +110,8 @@ class Sweeper:
             self._looked_at_files = time.monotonic()
             forget_outworn(self._context)
             mark_missing(self._context)
+            for nudge in take_back(self._context):
+                ring(self._app, nudge)
 
     def _scan(self) -> None:
         """Every few minutes, and when somebody waits for it whose nudge was lost."""
@@ -141,3 +160,24 @@ def mark_missing(context: Context) -> None:
             if gone:
                 events.note_model(context.redis, EventType.MODEL_UPDATED, model_id)
                 log.warning("files gone", model=model_id, path=path)
+
+
+def take_back(context: Context) -> list[Nudge]:
+    """Models whose files were gone and are there again, as after a volume was mounted late: they are read.
+
+    Returns the bells to ring.
+    """
+    lost = Model.download_status == DownloadStatus.NOT_DOWNLOADED, Model.damaged_files.is_not(None)
+    wanted = select(Model).where(Model.source == ModelSource.HUGGINGFACE, Model.manifest.is_not(None), *lost)
+    nudges = []
+    with context.database.session() as session:
+        for model in session.scalars(wanted.options(undefer(Model.manifest)).order_by(Model.id)):
+            manifest = from_json(str(model.hf_repo), str(model.revision), model.manifest or {})
+            is_back = published_files(
+                context.settings.cache_dir, manifest.repo, manifest.commit, manifest.files
+            )
+            if is_back and operations.unfinished(session, model.id) is None:
+                operation = adoption.take_over(session, model, manifest.commit, requested_by="sweep")
+                nudges.append(operations.nudge_for(operation))
+                log.info("files are back", model=model.id, operation=str(operation.id))
+    return nudges

@@ -91,20 +91,25 @@ def delete_repo(query: dict[str, Any]) -> Any:
 @blueprint.post("/adopt", role=Role.ADMIN)
 @blueprint.arguments(AdoptSchema)
 @blueprint.response(201, ModelSchema)
+@blueprint.alt_response(200, schema=ModelSchema, success=True)
 @blueprint.alt_response(409, schema=ProblemSchema, content_type="application/problem+json")
 def adopt(fields: dict[str, Any]) -> Any:
-    """Make a model of files that some client has downloaded: each byte is verified, none is fetched."""
+    """Make a model of files that some client has downloaded: each byte is verified, none is fetched.
+
+    A model of them that is registered and not downloaded is taken as it is, as after a restore.
+    """
     here = parts()
     with here.database.session() as session:
         model, operation = adoption.adopt(
             session, fields, secrets=here.secrets, limits=Limits.of(here.settings), **asked_by()
         )
         audited(session, Action.REPOSITORY_ADOPTED, model=model, **changed_fields(fields, secret=frozenset()))
-    events.note_model(here.redis, EventType.MODEL_CREATED, model.id)
+        is_new = model.created_at == operation.created_at  # in this very transaction
+    events.note_model(here.redis, EventType.MODEL_CREATED if is_new else EventType.MODEL_UPDATED, model.id)
     announce(operation)
     with here.database.session() as session:
         body = model_body(session, registry.get(session, model.id))
-    return body, {"Location": f"/api/models/{model.id}"}
+    return body, 201 if is_new else 200, {"Location": f"/api/models/{model.id}"}
 
 
 @blueprint.get("/clean-up", role=Role.VIEWER)

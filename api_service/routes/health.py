@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from api_service.blueprint import EVERYBODY, Blueprint
 from api_service.parts import parts
 from api_service.schemas.health import HealthSchema, ProbeSchema
-from shared import fleet, presence
+from shared import fleet, presence, schema
 from shared.errors import ServiceUnavailable
 from shared.task_names import QueueName
 from shared.version import VERSION
@@ -25,9 +25,10 @@ def alive() -> Any:
 @blueprint.get("/readyz", role=EVERYBODY)
 @blueprint.response(200, ProbeSchema)
 def ready() -> Any:
-    """Postgres and Redis answer; otherwise 503."""
+    """Postgres and Redis answer, and the schema is not older than this version wants; otherwise 503."""
     here = parts()
-    here.database.ping()
+    with here.database.session() as session:
+        schema.check(session)
     here.redis.ping()
     return {"status": "ok"}
 

@@ -56,6 +56,29 @@ GUARDS = [
         "tests/worker_service/test_verifies.py::test_no_link_leads_a_verify_out_of_the_cache",
     ),
     (
+        "nobody's archive is imported but that of the key (the signature)",
+        "worker_service/air_gap/importer.py",
+        "    keys.verify(key, manifest, reader.content())\n",
+        "",
+        "tests/worker_service/air_gap/test_hostile_archives.py::test_another_key_opens_nothing",
+    ),
+    (
+        "wrong bytes of an archive get no final name",
+        "worker_service/air_gap/blobs.py",
+        "            if not is_right(partial, file.oid, halt=Halt()):\n",
+        "            if False:\n",
+        "tests/worker_service/air_gap/test_hostile_archives.py"
+        "::test_one_changed_byte_of_a_file_is_found_and_not_built_upon",
+    ),
+    (
+        "no traffic goes to code that is newer than its schema",
+        "api_service/routes/health.py",
+        "        schema.check(session)\n",
+        "        pass\n",
+        "tests/migrations/test_upgrades.py"
+        "::test_a_new_api_on_the_schema_before_lives_but_is_not_ready_and_says_why",
+    ),
+    (
         "a repair drops no blob that was replaced since",
         "worker_service/cache.py",
         "                if _identity(found) == _identity(seen):\n",

@@ -1,22 +1,9 @@
+"""The migrations end in what the tables declare; test_upgrades.py has the way there."""
+
 import subprocess
 import sys
 
-from sqlalchemy import create_engine, inspect
-
-from shared.database import psycopg2_url
-from tests.conftest import ROOT, Servers, migrate
-
-
-def test_the_migrations_go_down_to_nothing_and_up_again(servers: Servers) -> None:
-    url = servers.new_database()
-    engine = create_engine(psycopg2_url(url))
-    before = sorted(inspect(engine).get_table_names())
-    migrate(url, "downgrade", "base")
-    assert inspect(engine).get_table_names() == ["alembic_version"]
-    migrate(url, "upgrade", "head")
-    assert sorted(inspect(engine).get_table_names()) == before
-    assert {"models", "operations"} <= set(before)
-    engine.dispose()
+from tests.conftest import ROOT, Servers
 
 
 def test_the_migrations_end_in_what_the_tables_declare(servers: Servers) -> None:

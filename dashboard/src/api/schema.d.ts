@@ -2140,7 +2140,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a model of files that some client has downloaded: each byte is verified, none is fetched. */
+        /**
+         * Make a model of files that some client has downloaded: each byte is verified, none is fetched.
+         * @description A model of them that is registered and not downloaded is taken as it is, as after a restore.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -2154,6 +2157,15 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Model"];
+                    };
+                };
                 /** @description Created */
                 201: {
                     headers: {
@@ -2473,7 +2485,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Postgres and Redis answer; otherwise 503. */
+        /** Postgres and Redis answer, and the schema is not older than this version wants; otherwise 503. */
         get: {
             parameters: {
                 query?: never;

@@ -176,6 +176,18 @@ def test_what_is_in_the_cache_becomes_a_model(api: Api, database: Database) -> N
     assert (again.status_code, again.json["existingId"]) == (409, model["id"])
 
 
+def test_a_model_that_is_registered_and_not_downloaded_is_taken_as_it_is(
+    api: Api, database: Database
+) -> None:
+    model = api.post("/api/models", LOCAL | {"hfRepo": "org/theirs", "modelFile": "a.gguf"}).json
+    scanned(database, "org/theirs")
+    answer = api.post("/api/cache/adopt", {"repo": "org/theirs", "filename": "a.gguf", "name": "Another"})
+    assert (answer.status_code, answer.json["id"], answer.json["name"]) == (200, model["id"], model["name"])
+    assert answer.json["downloadStatus"] == "Pending"
+    again = api.post("/api/cache/adopt", {"repo": "org/theirs", "filename": "a.gguf"})
+    assert (again.status_code, again.json["existingId"]) == (409, model["id"])
+
+
 def test_a_file_and_a_commit_can_be_adopted_by_name(api: Api, database: Database) -> None:
     scanned(database, "org/theirs")
     body = {"repo": "org/theirs", "filename": "a.gguf", "revision": TWO, "name": "Mine"}
