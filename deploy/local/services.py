@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPConnection, HTTPException
 
 from deploy import serve
+from deploy.healthy import answers
 from shared.settings import Settings
 
 
@@ -35,7 +35,7 @@ def default_services(settings: Settings) -> list[Service]:
             "api",
             serve.api(settings),
             grace_seconds=5,
-            ready=partial(_answers, settings.host, settings.port),
+            ready=partial(answers, settings, "/readyz"),
             announcement="Starting the API and the workers",
         ),
         Service("downloads", serve.worker(settings)),
@@ -58,16 +58,3 @@ def environment_of_services(settings: Settings, database_url: str, redis_url: st
         "HF_HUB_CACHE": str(settings.cache_dir),
         "PYTHONUNBUFFERED": "1",  # a line shall be seen when it is written
     }
-
-
-def _answers(host: str, port: int) -> bool:
-    """Whether the API says that it and its databases are ready."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    connection = HTTPConnection(reachable, port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
