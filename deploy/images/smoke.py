@@ -1,10 +1,11 @@
-"""The smoke test of an installation: a download from the sign-in to the delete, through nothing but the HTTP API.
+"""The smoke test of an installation: a download, from the sign-in to the delete, through the HTTP API alone.
 
     python3 deploy/images/smoke.py --token-file secrets/WEIGHBRIDGE_ADMIN_TOKEN \\
         --drain "docker compose stop worker" --resume "docker compose start worker"
 
-Standard library only. With --drain the worker of the downloads is stopped in mid-download, and must have given the
-download back with every byte. It ends with 0 and leaves nothing behind, or with 1, a line why, and its model.
+Standard library only. With --drain the worker of the downloads is stopped in mid-download, and must have
+given the download back with every byte. It ends with 0 and leaves nothing behind, or with 1, a line why, and
+its model.
 """
 
 import argparse
@@ -148,8 +149,8 @@ def stop_in_the_middle(
         found = here.ask("GET", f"{path}/download-status")
         if found["status"] == "Downloaded":
             raise Failed(
-                "The download was done before its worker could be stopped: take a larger file, or limit the speed "
-                "(WEIGHBRIDGE_MAX_BYTES_PER_SECOND)."
+                "The download was done before its worker could be stopped: take a larger file, or limit the "
+                "speed (WEIGHBRIDGE_MAX_BYTES_PER_SECOND)."
             )
         return found if found["status"] == "Downloading" and found["bytesDownloaded"] else None
 

@@ -1,7 +1,7 @@
 """`make compose-secrets`: make the files of ./secrets that docker-compose.yml mounts, those that are missing.
 
-Standard library only: it runs before anything is built. It never replaces a file, since data is encrypted with one
-and a database opens with another.
+Standard library only: it runs before anything is built. It never replaces a file, since data is encrypted
+with one and a database opens with another.
 """
 
 import base64
@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 def main(folder: Path) -> None:
     """The command."""
-    # Compose mounts each file as it is, with its owner and mode, and the services are another user: so the files
-    # are for everybody, in a folder that is for nobody else.
+    # Compose mounts each file as it is, with its owner and mode, and the services are another user: so the
+    # files are for everybody, in a folder that is for nobody else.
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
     password = _kept(folder / "POSTGRES_PASSWORD", secrets.token_urlsafe(24))
