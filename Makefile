@@ -30,6 +30,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT
 
 .DEFAULT_GOAL := help
 .PHONY: help run dashboard dashboard-dev test test-pages test-rules test-faults test-journeys dashboard-test dashboard-bars
+.PHONY: images compose-secrets images-smoke
 .PHONY: dashboard-pictures testdata check format faults fuzz guards migrate rotate-secrets openapi types lock bench clean
 .DELETE_ON_ERROR:
 
@@ -107,6 +108,8 @@ check: $(DEV_STAMP) $(DASHBOARD_PACKAGES) $(TYPES_PACKAGES) ## Check format, sty
 	$(BIN)/ruff check
 	$(BIN)/python -m mypy shared worker_service
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/images/Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	$(call npm,dashboard,run --silent format:check)
 	$(call npm,dashboard,run --silent lint)
 	$(call npm,dashboard,run --silent typecheck)
@@ -135,6 +138,15 @@ types: $(TYPES_PACKAGES) ## Write the dashboard's types of the API from docs/ope
 
 bench: $(DEV_STAMP) ## Measure, and print the numbers of docs/benchmarks.md.
 	$(BIN)/python -m tests.bench $(ARGS)
+
+images: ## Build the images of API and worker with docker, podman or buildah (BASE, TAG, OPTIONS; docs/images.md).
+	@sh deploy/images/build.sh
+
+compose-secrets: ## Make the secrets that docker-compose.yml mounts, those that are missing.
+	@$(PYTHON) deploy/images/make_secrets.py
+
+images-smoke: $(DEV_STAMP) ## Try the built images out with podman, as root: read-only, no rights, a drain in mid-download.
+	$(BIN)/python -m tests.images.try_out
 
 # npm has no setting that leaves out the pages on which authors ask for money.
 NO_FUNDING = import pathlib, re, sys; \

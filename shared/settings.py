@@ -3,17 +3,17 @@
 The only module that reads the environment (kept so by tests/test_house.py).
 """
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from limits import parse_many
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from shared import setting_checks
 from shared.bandwidth import LEAST_RATE, MOST_RATE, parse_schedule
+from shared.secret_files import SecretFiles, secret_in
 
 SECRET_KEYS_FILE = "secret-keys"
 ADMIN_TOKEN_FILE = "admin-token"
@@ -245,6 +245,24 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("LOG_LEVEL", "INFO", "What is logged.")
     log_format: Literal["json", "console"] = _setting("LOG_FORMAT", "console", "`json` for log collectors.")
+    heartbeat_file: Path | None = _setting(
+        "WEIGHBRIDGE_HEARTBEAT_FILE", None, "Worker: touched while it lives, for `worker_service.alive`."
+    )
+    secrets_dir: Path | None = _setting(
+        "WEIGHBRIDGE_SECRETS_DIR", None, "Folder with a file for each secret, called as its setting."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The usual sources, and files whose folder an earlier one names."""
+        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
 
     @classmethod
     def from_env(cls, *, needs: tuple[str, ...] = ()) -> Self:
@@ -256,6 +274,8 @@ class Settings(BaseSettings):
             settings = cls().with_files()
         except ValidationError as error:
             raise SettingsError("\n".join(_complaint(problem) for problem in error.errors())) from None
+        except OSError as error:
+            raise SettingsError(f"The file {error.filename} can't be read: {error.strerror}") from None
         missing = [name for name in needs if getattr(settings, name) is None]
         if missing:
             raise SettingsError("\n".join(_missing(name) for name in missing))
@@ -264,8 +284,8 @@ class Settings(BaseSettings):
     def with_files(self) -> Self:
         """The same with secret keys and admin token taken from the data dir where no setting gives them."""
         found = {
-            "secret_keys": self.secret_keys or _secret_file(self.data_dir / SECRET_KEYS_FILE),
-            "admin_token": self.admin_token or _secret_file(self.data_dir / ADMIN_TOKEN_FILE),
+            "secret_keys": self.secret_keys or secret_in(self.data_dir / SECRET_KEYS_FILE),
+            "admin_token": self.admin_token or secret_in(self.data_dir / ADMIN_TOKEN_FILE),
         }
         return self.model_copy(update=found)
 
@@ -311,38 +331,11 @@ class Settings(BaseSettings):
             parse_schedule(value)  # the same
         return value
 
-    @field_validator("hf_endpoint", "public_url", "oidc_issuer")
-    @classmethod
-    def _is_http(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
-            raise ValueError("must be an http:// or https:// address")
-        return value.rstrip("/")
-
-    @field_validator("allowed_private_hosts")
-    @classmethod
-    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for entry in value:
-            if "/" in entry:
-                ip_network(entry)  # its ValueError says what is wrong with it
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            parts = urlsplit(origin)
-            if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
-                raise ValueError("each must be an origin such as https://tools.example.com, and no `*`")
-        return value
-
-    @field_validator("local_path_roots")
-    @classmethod
-    def _are_absolute(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(not Path(root).is_absolute() for root in value):
-            raise ValueError("every folder must be an absolute path")
-        return value
+    _http = field_validator("hf_endpoint", "public_url", "oidc_issuer")(setting_checks.http_address)
+    _hosts = field_validator("allowed_private_hosts")(setting_checks.hosts)
+    _origins = field_validator("cors_origins")(setting_checks.origins)
+    _paths = field_validator("local_path_roots")(setting_checks.absolute_paths)
+    _folder = field_validator("secrets_dir")(setting_checks.existing_folder)
 
     @field_validator("database_url")
     @classmethod
@@ -379,10 +372,6 @@ def fernet_keys(value: SecretStr | None) -> list[str]:
 def setting_names() -> list[str]:
     """Every environment variable that Weighbridge reads, in the order of their declaration."""
     return [str(field.validation_alias) for field in Settings.model_fields.values()]
-
-
-def _secret_file(path: Path) -> SecretStr | None:
-    return SecretStr(path.read_text().strip()) if path.is_file() else None
 
 
 def _complaint(problem: Any) -> str:

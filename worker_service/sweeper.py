@@ -35,6 +35,7 @@ from shared.tables import IDEMPOTENCY_KEPT, DownloadStatus, IdempotencyKey, Mode
 from shared.task_names import QueueName
 from worker_service import cache, clean_ups, facts
 from worker_service.context import Context
+from worker_service.heartbeat import Heartbeat
 from worker_service.machine import Gauge
 from worker_service.transfer import published_files
 from worker_service.volume import note_volume, scan_volume
@@ -53,6 +54,7 @@ class Sweeper:
         self._context, self._app = context, app
         self._worker, self._queues = worker, queues
         self._gauge = Gauge(worker)
+        self._heartbeat = Heartbeat(context.settings.heartbeat_file)
         self._ended = threading.Event()
         self._looked_at_files = time.monotonic()
         self._scanned = -math.inf
@@ -74,6 +76,8 @@ class Sweeper:
     def _run(self) -> None:
         period = self._context.settings.sweep_seconds
         while True:
+            # Stores that are away are nothing that a restart would mend, so the sweep may fail.
+            self._heartbeat.beat()
             self._try()
             # Jitter, so that many workers do not all sweep in the same moment.
             if self._ended.wait(period * random.uniform(0.8, 1.2)):
@@ -120,7 +124,7 @@ class Sweeper:
             is_wanted = storage.is_scan_wanted(session, str(context.settings.cache_dir))
         if is_wanted or time.monotonic() - self._scanned > context.settings.scan_seconds:
             self._scanned = time.monotonic()
-            scan_volume(context)
+            scan_volume(context, on_step=self._heartbeat.beat)
             facts.fill_in(context)
             clean_up = clean_ups.evict(context)
             if clean_up is not None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Set
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +57,15 @@ def look(cache_dir: Path, queued: Set[str]) -> Look:
     )
 
 
-def scan_volume(context: Context) -> None:
-    """Look at what the cache holds and keep it. Raises ServiceUnavailable.
+def _nothing() -> None:
+    """What is done at each step unless somebody wants to know."""
 
-    Scanners of one volume take turns, so that the rows never go back to what an earlier one saw.
+
+def scan_volume(context: Context, *, on_step: Callable[[], None] = _nothing) -> None:
+    """Look at what the cache holds and keep it; `on_step` hears now and then that it goes on.
+
+    Raises ServiceUnavailable. Scanners of one volume take turns, so that the rows never go back to what an
+    earlier one saw.
     """
     cache_dir = context.settings.cache_dir
     with context.database.session() as session:
@@ -71,7 +76,7 @@ def scan_volume(context: Context) -> None:
             for repo, folders, read_at in storage.known(session, str(cache_dir))
         }
         try:
-            found = scan.scan(cache_dir, known, beat=_Beat(session))
+            found = scan.scan(cache_dir, known, beat=_Beat(session, on_step))
             half = _half_files(cache_dir)
         except OSError as error:
             log.warning("cache not scanned", path=str(cache_dir), error=error.strerror)
@@ -91,13 +96,14 @@ def scan_volume(context: Context) -> None:
 class _Beat:
     """A first scan of a slow volume takes its time: Postgres hears of it, and keeps the turn for it."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, on_step: Callable[[], None]) -> None:
+        self._session, self._on_step = session, on_step
         self._last = time.monotonic()
 
     def __call__(self) -> None:
         if time.monotonic() - self._last > 1:
             self._session.execute(select(1))
+            self._on_step()
             self._last = time.monotonic()
 
 

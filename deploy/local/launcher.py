@@ -11,9 +11,10 @@ from deploy.local.data_dir import held, make_keys
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import CannotStart
 from deploy.local.screen import Screen
-from deploy.local.services import Service, default_services, environment_of_services, url_host
+from deploy.local.services import Service, default_services, environment_of_services
 from deploy.local.supervisor import StopRequested, Supervisor
 from deploy.local.valkey import EmbeddedValkey
+from deploy.serve import url_host
 from shared.settings import Settings, SettingsError
 
 ListServices = Callable[[Settings], Sequence[Service]]

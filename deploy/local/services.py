@@ -1,12 +1,12 @@
 """The services of the one-machine stack, as data: what is started, in this order, and how it is stopped."""
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPConnection, HTTPException
 
+from deploy import serve
+from deploy.healthy import answers
 from shared.settings import Settings
 
 
@@ -28,25 +28,18 @@ class Service:
 
 def default_services(settings: Settings) -> list[Service]:
     """Migrations, the first models, the API, and the worker service with its two pools."""
-    python = sys.executable
     return [
-        Service(
-            "migrate",
-            [python, "-m", "alembic", "-c", "migrations/alembic.ini", "upgrade", "head"],
-            runs_once=True,
-            announcement="Making the tables",
-        ),
-        Service("seed", [python, "-m", "worker_service.seed"], runs_once=True),
+        Service("migrate", serve.migrate(settings), runs_once=True, announcement="Making the tables"),
+        Service("seed", serve.seed(settings), runs_once=True),
         Service(
             "api",
-            _gunicorn(python, settings),
+            serve.api(settings),
             grace_seconds=5,
-            ready=partial(_answers, settings.host, settings.port),
+            ready=partial(answers, settings, "/readyz"),
             announcement="Starting the API and the workers",
         ),
-        Service("downloads", _celery(python, settings, "downloads", settings.download_concurrency)),
-        # A pool of its own, so that a cancel never waits behind downloads.
-        Service("control", _celery(python, settings, "control", 2), stops_alongside=True),
+        Service("downloads", serve.worker(settings)),
+        Service("control", serve.control(settings), stops_alongside=True),
     ]
 
 
@@ -65,42 +58,3 @@ def environment_of_services(settings: Settings, database_url: str, redis_url: st
         "HF_HUB_CACHE": str(settings.cache_dir),
         "PYTHONUNBUFFERED": "1",  # a line shall be seen when it is written
     }
-
-
-def url_host(host: str) -> str:
-    """A host as it stands in a URL or behind --bind: IPv6 in brackets."""
-    return f"[{host}]" if ":" in host else host
-
-
-def _gunicorn(python: str, settings: Settings) -> list[str]:
-    return [
-        *(python, "-m", "gunicorn", "api_service.wsgi:app"),
-        *("--bind", f"{url_host(settings.host)}:{settings.port}"),
-        *("--worker-class", "gthread", "--workers", "2", "--threads", str(settings.api_threads)),
-        # The app logs its requests and its start itself.
-        *("--no-control-socket", "--graceful-timeout", "3", "--log-level", "warning"),
-    ]
-
-
-def _celery(python: str, settings: Settings, queue: str, concurrency: int) -> list[str]:
-    return [
-        # As root Celery prints a page of warning at each start; on one's own machine that is noise.
-        *(python, "-W", "ignore:You're running the worker with superuser privileges"),
-        *("-m", "celery", "-q", "-A", "worker_service.app", "worker", "-Q", queue),
-        *("--concurrency", str(concurrency), "--loglevel", settings.log_level),
-        # The port, as two stacks side by side may share a broker and names must differ.
-        *("-n", f"{queue}-{settings.port}@%h", "--without-gossip", "--without-mingle"),
-    ]
-
-
-def _answers(host: str, port: int) -> bool:
-    """Whether the API says that it and its databases are ready."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    connection = HTTPConnection(reachable, port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from shared.settings import Settings, SettingsError, fernet_keys, setting_names
 from tests.conftest import ROOT
@@ -58,6 +59,67 @@ def test_keys_and_token_are_found_in_the_data_dir(tmp_path: Path, monkeypatch: p
     assert settings.admin_token is not None
     assert settings.admin_token.get_secret_value() == "wb_0123456789abcdef"
     assert key not in repr(settings) + str(settings)
+
+
+def _secret_files(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    monkeypatch.setenv("WEIGHBRIDGE_SECRETS_DIR", str(folder))
+
+
+def test_secrets_come_from_files_without_their_line_end_and_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql://u:canary@db/weighbridge"
+    _secret_files(tmp_path, monkeypatch, DATABASE_URL=f"{url}\n", HF_TOKEN="\n")
+    settings = Settings.from_env(needs=("database_url",))
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == url
+    assert settings.hf_token is None, "an empty file is none"
+    assert "canary" not in repr(settings) + str(settings)
+    _secret_files(tmp_path, monkeypatch, DATABASE_URL="mysql://canary\n")
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL: must begin with postgresql://$"):
+        Settings.from_env()
+
+
+def test_the_environment_counts_more_than_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _secret_files(tmp_path, monkeypatch, HF_TOKEN="hf_file")
+    monkeypatch.setenv("HF_TOKEN", "hf_environment")
+    settings = Settings.from_env()
+    assert settings.hf_token is not None
+    assert settings.hf_token.get_secret_value() == "hf_environment"
+
+
+def test_every_secret_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "DATABASE_URL": "postgresql://db",
+        "REDIS_URL": "redis://redis",
+        "WEIGHBRIDGE_SECRET_KEYS": Fernet.generate_key().decode(),
+    }
+    secrets = {
+        str(field.validation_alias): name
+        for name, field in Settings.model_fields.items()
+        if field.annotation == SecretStr | None
+    }
+    assert {"HF_TOKEN", "WEIGHBRIDGE_ADMIN_TOKEN", "WEIGHBRIDGE_OIDC_CLIENT_SECRET", *values} == set(secrets)
+    files = {alias: values.get(alias, f"value-of-{alias}") for alias in secrets}
+    _secret_files(tmp_path, monkeypatch, **files)
+    settings = Settings.from_env()
+    assert {a: getattr(settings, name).get_secret_value() for a, name in secrets.items()} == files
+
+
+def test_a_secret_that_is_missing_or_unreadable_stops_the_start_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_SECRETS_DIR", str(tmp_path / "none"))
+    with pytest.raises(SettingsError, match=r"^WEIGHBRIDGE_SECRETS_DIR: there is no such folder$"):
+        Settings.from_env()
+    _secret_files(tmp_path, monkeypatch)
+    with pytest.raises(SettingsError, match=r"^REDIS_URL: is not set\."):
+        Settings.from_env(needs=("redis_url",))
+    (tmp_path / "REDIS_URL").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=r"^The file REDIS_URL can't be read: it is not text$"):
+        Settings.from_env()
 
 
 @pytest.mark.parametrize(

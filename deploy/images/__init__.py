@@ -1,0 +1,1 @@
+"""The images, and what belongs to docker-compose.yml (docs/images.md)."""
