@@ -15,6 +15,7 @@ from shared import audit, claims, events, fleet, presence, progress, sessions, s
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
+from shared.metrics import metrics
 from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
 from worker_service import cache, clean_ups, facts
@@ -93,6 +94,7 @@ class Sweeper:
             self._looked_at_files = time.monotonic()
             forget_outworn(self._context)
             mark_missing(self._context)
+        metrics().last_sweep.set_to_current_time()
 
     def _scan(self) -> None:
         """Every few minutes, and when somebody waits for it whose nudge was lost."""
