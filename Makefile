@@ -32,6 +32,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_PYTHON UV_SYSTEM_PYTHON UV_PROJECT
 .PHONY: help run dashboard dashboard-dev test test-pages test-rules test-faults test-journeys dashboard-test dashboard-bars
 .PHONY: images compose-secrets images-smoke
 .PHONY: dashboard-pictures testdata check format faults fuzz guards migrate rotate-secrets openapi types lock bench clean
+.PHONY: alerts-test
 .DELETE_ON_ERROR:
 
 help: ## List what there is.
@@ -135,6 +136,12 @@ openapi: $(RUN_STAMP) ## Write the API's description to docs/openapi.json.
 
 types: $(TYPES_PACKAGES) ## Write the dashboard's types of the API from docs/openapi.json.
 	$(call npm,dashboard/types,run --silent generate)
+
+alerts-test: ## Try the alert rules of deploy/observability with promtool, where there is one.
+	@command -v promtool >/dev/null || { echo "weighbridge: there is no promtool here (Debian: apt-get install" \
+		"prometheus)" >&2; exit 1; }
+	promtool check rules deploy/observability/alerts.yaml
+	promtool test rules deploy/observability/alerts_test.yaml
 
 bench: $(DEV_STAMP) ## Measure, and print the numbers of docs/benchmarks.md.
 	$(BIN)/python -m tests.bench $(ARGS)

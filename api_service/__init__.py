@@ -6,6 +6,7 @@ from api_service import auth, browsers, errors, idempotency, limits, requests_lo
 from api_service.blueprint import AnyBytesRequest
 from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
+from api_service.gauges import Gauges
 from api_service.hub_answers import HubAnswers
 from api_service.hub_breaker import HubBreaker
 from api_service.live import Live
@@ -22,6 +23,7 @@ from api_service.routes import (
     events,
     health,
     hub,
+    metrics,
     modelfiles,
     models,
     queue,
@@ -37,6 +39,8 @@ from api_service.schemas.base import null_or_reference
 from api_service.single_sign_on import single_sign_on
 from shared.catalog import load as load_catalog
 from shared.database import Database
+from shared.metric_files import registry
+from shared.metrics import watch_postgres
 from shared.outbound import Door
 from shared.redis_client import connect
 from shared.secrets import SecretBox
@@ -84,6 +88,8 @@ def create_app(settings: Settings) -> Flask:
         curated,
         Rendered(),
     )
+    app.extensions[metrics.REGISTRY] = registry(Gauges(database, redis, breaker))
+    watch_postgres(database.engine)
     browsers.register(app, settings)
     requests_log.register(app)
     errors.register(app)
@@ -119,6 +125,7 @@ _BLUEPRINTS = (
     catalog.blueprint,
     modelfiles.blueprint,
     health.blueprint,
+    metrics.blueprint,
     events.blueprint,
 )
 

@@ -24,6 +24,7 @@ from shared.database import Database
 from shared.errors import ModelNotFound, ServiceUnavailable
 from shared.events import EventType, Note
 from shared.manifests import FETCHING
+from shared.metrics import metrics
 from shared.secrets import SecretBox
 from shared.settings import Settings
 from shared.tables import UNFINISHED, Operation
@@ -80,12 +81,17 @@ class Live:
                 # Notes older than this one the page finds in its snapshot.
                 self._start(self.newest())
             self._pages.append(page)
+            self._count()
         return page
 
     def leave(self, page: queue.Queue[Message]) -> None:
         """The page has gone."""
         with self._lock:
             self._pages = [other for other in self._pages if other is not page]
+            self._count()
+
+    def _count(self) -> None:
+        metrics().http_streams.labels("/api/events").set(len(self._pages))
 
     def is_watching(self, page: queue.Queue[Message]) -> bool:
         """False once the page was dropped because it took nothing."""

@@ -1,6 +1,7 @@
 """`gunicorn api_service.wsgi:app`."""
 
 import gc
+import os
 import sys
 from typing import Never
 
@@ -8,7 +9,7 @@ import structlog
 from sqlalchemy.exc import ProgrammingError
 
 from api_service import NEEDS, create_app
-from shared import log
+from shared import log, metric_files, tracing
 from shared.errors import ServiceUnavailable
 from shared.rotation import check_keys
 from shared.settings import Settings, SettingsError
@@ -28,9 +29,12 @@ except SettingsError as error:
     _refuse(error)
 log.set_up(_settings, "api")
 try:
+    if _settings.metrics:
+        metric_files.share("api", family=os.getppid())  # gunicorn's own process
     app = create_app(_settings)
-except SettingsError as error:  # a file of the catalog
+except SettingsError as error:  # a file of the catalog, or of the metrics
     _refuse(error)
+tracing.set_up(_settings, "api")
 _parts = app.extensions["weighbridge"]
 try:
     check_keys(_parts.database, _parts.secrets)

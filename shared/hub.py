@@ -28,6 +28,7 @@ from shared.errors import (
     WeighbridgeError,
 )
 from shared.hub_access import Access
+from shared.hub_calls import hub_call, kind_of
 from shared.hub_names import path_problem, repo_id_problem
 from shared.hub_preview import RepoPreview
 from shared.hub_refusals import refusal, unreachable
@@ -224,17 +225,18 @@ class Hub:
     ) -> tuple[httpx2.Response, bytes]:
         """Answer and body; with `most`, at least so much of it that there is (it may be longer)."""
         url = self.endpoint + path
-        try:
-            with client.stream(
-                "GET", url, params=query, headers=headers, timeout=self._timeout()
-            ) as response:
-                if not response.is_success:
-                    if most is not None:
-                        self._check_origin(response, subject)
-                    raise self._refusal(response, subject=subject, missing=missing)
-                return response, self._body(response, most)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            raise unreachable(error, self.endpoint) from None
+        with hub_call(kind_of(path), url):
+            try:
+                with client.stream(
+                    "GET", url, params=query, headers=headers, timeout=self._timeout()
+                ) as response:
+                    if not response.is_success:
+                        if most is not None:
+                            self._check_origin(response, subject)
+                        raise self._refusal(response, subject=subject, missing=missing)
+                    return response, self._body(response, most)
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+                raise unreachable(error, self.endpoint) from None
 
     def _timeout(self) -> float:
         if self._until is None:

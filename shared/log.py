@@ -5,6 +5,7 @@ import sys
 
 import structlog
 
+from shared import tracing
 from shared.settings import Settings
 
 
@@ -13,6 +14,7 @@ def set_up(settings: Settings, service: str) -> None:
     shared: list[structlog.typing.Processor] = [
         _name_service(service),
         structlog.contextvars.merge_contextvars,
+        tracing.name_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -26,6 +26,7 @@ from shared.errors import (
     OperationNotFound,
     ValidationError,
 )
+from shared.metrics import GIVEN_BACK, after_commit, metrics
 from shared.tables import (
     UNFINISHED,
     DownloadStatus,
@@ -353,11 +354,14 @@ def back_to_pending(
     *,
     error: dict[str, Any] | None = None,
     wait: float = 0,
+    reason: str = GIVEN_BACK,
 ) -> None:
     """running -> pending, due in `wait` seconds; running -> canceled when somebody has wished so."""
     if operation.cancel_requested_at is not None:
         end(session, model, operation, OperationStatus.CANCELED)
         return
+    counter, why = metrics().operation_retries, error["code"] if error else reason
+    after_commit(session, counter.labels(operation.kind, why).inc)
     operation.status, operation.error = OperationStatus.PENDING, error
     operation.lease_until, operation.worker, operation.nudged_at = None, None, None
     operation.not_before = func.now() + timedelta(seconds=wait) if wait else None
@@ -385,4 +389,6 @@ def end(
     operation.finished_at, operation.lease_until, operation.not_before = func.now(), None, None
     if model is not None and operation.kind is OperationKind.DOWNLOAD:
         model.download_status, model.error = _WORDS[status], error
+    code = error["code"] if error else ""
+    after_commit(session, metrics().operations_finished.labels(operation.kind, status, code).inc)
     session.flush()

@@ -9,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
 
+from shared.metrics import count_redis
 from shared.settings import Settings
 
 # Seconds. A request is answered within 5 s, whether Redis answers or not: it waits once.
@@ -63,6 +64,10 @@ class _Patience(Retry):
             raise TimeoutError("Redis did not answer just now.")
         try:
             return super().call_with_retry(do, fail, is_retryable, with_failure_count)
-        except TimeoutError:
+        except TimeoutError as error:
             self._silent_until = time.monotonic() + SILENCE
+            count_redis(error)
+            raise
+        except ConnectionError as error:
+            count_redis(error)
             raise

@@ -3,6 +3,7 @@
 The only module that reads the environment (kept so by tests/test_house.py).
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -96,9 +97,7 @@ class Settings(BaseSettings):
         "Comma-separated Fernet keys, the first encrypts; empty: the file secret-keys in the data dir.",
     )
     admin_token: SecretStr | None = _setting(
-        "WEIGHBRIDGE_ADMIN_TOKEN",
-        None,
-        "Admin bearer token; empty: the file admin-token in the data dir.",
+        "WEIGHBRIDGE_ADMIN_TOKEN", None, "Admin bearer token; empty: the file admin-token in the data dir."
     )
     session_hours: float = _setting(
         "WEIGHBRIDGE_SESSION_HOURS", 7 * 24, "How long a sign-in to the dashboard lasts.", gt=0, le=24 * 365
@@ -243,6 +242,11 @@ class Settings(BaseSettings):
         "After so long the process of an attempt is killed; another attempt goes on from its bytes.",
         ge=1,
     )
+    metrics: bool = _setting("WEIGHBRIDGE_METRICS", False, "1: the API answers GET /metrics, to everybody.")
+    metrics_port: int | None = _setting(
+        "WEIGHBRIDGE_METRICS_PORT", None, "Port of a worker's own metrics; empty: none.", ge=1, le=65535
+    )
+    otlp_endpoint: str | None = _setting("WEIGHBRIDGE_OTLP_ENDPOINT", None, "Collector of traces (OTLP).")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("LOG_LEVEL", "INFO", "What is logged.")
     log_format: Literal["json", "console"] = _setting("LOG_FORMAT", "console", "`json` for log collectors.")
     heartbeat_file: Path | None = _setting(
@@ -331,7 +335,9 @@ class Settings(BaseSettings):
             parse_schedule(value)  # the same
         return value
 
-    _http = field_validator("hf_endpoint", "public_url", "oidc_issuer")(setting_checks.http_address)
+    _http = field_validator("hf_endpoint", "public_url", "oidc_issuer", "otlp_endpoint")(
+        setting_checks.http_address
+    )
     _hosts = field_validator("allowed_private_hosts")(setting_checks.hosts)
     _origins = field_validator("cors_origins")(setting_checks.origins)
     _paths = field_validator("local_path_roots")(setting_checks.absolute_paths)
@@ -372,6 +378,11 @@ def fernet_keys(value: SecretStr | None) -> list[str]:
 def setting_names() -> list[str]:
     """Every environment variable that Weighbridge reads, in the order of their declaration."""
     return [str(field.validation_alias) for field in Settings.model_fields.values()]
+
+
+def share_metrics_in(folder: Path) -> None:
+    """Tell prometheus_client, which takes it from the environment alone, where it keeps its files."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def _complaint(problem: Any) -> str:

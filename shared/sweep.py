@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.errors import DownloadFailed, FilesGone
 from shared.integrity import Problem, named
+from shared.metrics import LEASE_EXPIRED, after_commit, metrics
 from shared.operations import (
     NUDGED_BY,
     Nudge,
@@ -68,6 +69,7 @@ def _revive(session: Session, operation_id: uuid.UUID, max_attempts: int) -> Ope
         or not _silent(session, operation)
     ):
         return None
+    after_commit(session, metrics().leases_expired.labels(operation.kind).inc)
     operation.failures += 1
     if operation.failures >= max_attempts and operation.cancel_requested_at is None:
         detail = f"Its worker died in each of the last {operation.failures} attempts."
@@ -75,7 +77,7 @@ def _revive(session: Session, operation_id: uuid.UUID, max_attempts: int) -> Ope
         error = DownloadFailed(detail, remedy=remedy)
         end(session, model, operation, OperationStatus.FAILED, error=error.as_dict())
     else:
-        back_to_pending(session, model, operation)
+        back_to_pending(session, model, operation, reason=LEASE_EXPIRED)
     return operation
 
 

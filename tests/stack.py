@@ -52,15 +52,16 @@ class Stack:
     cache: Path
     logs: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    metrics_ports: dict[str, int] = field(default_factory=dict)  # of the workers
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def start(self, name: str, *command: str) -> None:
-        """Start one process of the service; its output goes to a file."""
+    def start(self, name: str, *command: str, **more: str) -> None:
+        """Start one process of the service, with `more` settings; its output goes to a file."""
         with (self.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=ROOT,
-                env=self.env,
+                env=self.env | more,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -75,7 +76,9 @@ class Stack:
         """Start one worker pool."""
         # As deploy/local does: a broker that goes away while workers look for each other ends the worker.
         options = ["-Q", queue, "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"]
-        self.start(name, "celery", "-A", "worker_service.app", "worker", *options, "-n", f"{name}@test")
+        command = ["celery", "-A", "worker_service.app", "worker", *options, "-n", f"{name}@test"]
+        port = self.metrics_ports.setdefault(name, _free_port())
+        self.start(name, *command, WEIGHBRIDGE_METRICS_PORT=str(port))
 
     def stop(self, name: str, sign: signal.Signals = signal.SIGTERM) -> int:
         """Signal a process and wait for its end; what it leaves is killed."""
@@ -213,6 +216,11 @@ def _empty(database: Database) -> bool:
     return True
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
 # Of each API process. A page that watches holds one, and eight stay free for requests.
 _THREADS = "32"
 _GUNICORN = (
@@ -244,6 +252,7 @@ def environment(database_url: str, redis_url: str, *, folder: Path, hub: HubServ
         "WEIGHBRIDGE_DISK_RESERVE_BYTES": "0",
         "HF_ENDPOINT": hub.url,
         "HF_HUB_CACHE": str(folder / "hub"),
+        "WEIGHBRIDGE_METRICS": "1",
         "LOG_FORMAT": "json",
         "LOG_LEVEL": "DEBUG",
     }

@@ -4,17 +4,18 @@
 nothing to say to each other, and a broker that goes away while they try ends the worker.
 """
 
+import os
 import sys
 from typing import Any
 
 from celery import Celery, signals
 
-from shared import log
+from shared import log, metric_files, tracing
 from shared.broker import celery_options
 from shared.database import Database
 from shared.settings import SettingsError
 from shared.task_names import TASK_QUEUES, QueueName
-from worker_service import lifeline, readiness
+from worker_service import exporter, lifeline, readiness
 from worker_service.context import context, settings
 from worker_service.sweeper import Sweeper
 
@@ -61,10 +62,27 @@ def _wait_for_schema(**_: Any) -> None:
     database.dispose()
 
 
+@signals.worker_init.connect
+def _before_the_first_fork(**_: Any) -> None:
+    if _settings.metrics_port is not None:
+        try:
+            metric_files.share("worker", family=os.getpid())
+        except SettingsError as error:
+            sys.exit(f"The worker can't start:\n{error}")
+
+
 @signals.worker_process_init.connect
 def _after_fork(**_: Any) -> None:
     _parent.hold()
     context.cache_clear()
+    exporter.let_go()
+    metric_files.renew()
+    tracing.set_up(_settings, "worker")
+
+
+@signals.worker_process_shutdown.connect
+def _before_the_end(**_: Any) -> None:
+    tracing.shut_down()
 
 
 @signals.worker_ready.connect
@@ -73,6 +91,8 @@ def _start_sweeping(sender: Any, **_: Any) -> None:
     queues = [str(name) for name in sender.app.amqp.queues.consume_from]
     _sweeper = Sweeper(context(), app, worker=sender.hostname, queues=queues)
     _sweeper.start()
+    if _settings.metrics_port is not None:
+        exporter.serve(_settings.metrics_port)
 
 
 @signals.worker_shutting_down.connect

@@ -5,11 +5,13 @@ progress in Redis 4 times a second and looks for the wish to cancel 12 times. Ne
 store.
 """
 
+import contextvars
 import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,9 +21,10 @@ from typing import TypeVar
 import structlog
 from redis.exceptions import RedisError
 
-from shared import attempts, claims, events, operations, progress
+from shared import attempts, claims, events, operations, progress, tracing
 from shared.attempts import OperationLost
 from shared.errors import ServiceUnavailable, WeighbridgeError
+from shared.metrics import metrics
 from shared.progress import Progress
 from shared.tables import Operation
 from worker_service import lifeline
@@ -58,6 +61,17 @@ class AttemptStopped(Exception):
     """The work was told to stop; `Attempt.stop` says why."""
 
 
+@contextmanager
+def about(operation: Operation, step: str | None = None) -> Iterator[None]:
+    """What happens within is about this operation: in each line of the log, and in its trace as a step."""
+    told = {"request_id": operation.request_id, "operation": str(operation.id), "model": operation.model_id}
+    traced = {"weighbridge.operation": str(operation.id), "weighbridge.attempt": operation.attempt}
+    name, parent = step or str(operation.kind), operation.traceparent
+    with structlog.contextvars.bound_contextvars(**told):
+        with tracing.span(name, kind="consumer", attributes=traced, parent=parent):
+            yield
+
+
 class Attempt:
     """Context manager around the work. Inside, `snapshot` is what the sampler shows."""
 
@@ -72,10 +86,9 @@ class Attempt:
         self._interrupt: Callable[[], None] = lambda: None
         self._ended = threading.Event()
         self._speed = _Speed()
-        self._threads = [
-            threading.Thread(target=self._heartbeat, name="heartbeat", daemon=True),
-            threading.Thread(target=self._sample, name="sampler", daemon=True),
-        ]
+        self._began = time.monotonic()
+        self._is_stalled = False
+        self._threads = [_thread(self._heartbeat, "heartbeat"), _thread(self._sample, "sampler")]
 
     def __enter__(self) -> "Attempt":
         """Start watching."""
@@ -91,6 +104,7 @@ class Attempt:
         for thread in self._threads:
             thread.join()
         self.bandwidth.leave()
+        metrics().attempts.labels(self.operation.kind).observe(self.seconds)
 
     def watch(self, take_snapshot: Callable[[], Progress], interrupt: Callable[[], None]) -> None:
         """Show this work's progress from now on; call `interrupt` when it has to stop."""
@@ -103,6 +117,8 @@ class Attempt:
         if not self.stopping.is_set():
             self.stop = why
             self.stopping.set()
+            if why is Stop.LOST:
+                metrics().attempts_lost.labels(self.operation.kind).inc()
             self._interrupt()
 
     def interruptible(self, work: Callable[[], T]) -> T:
@@ -120,7 +136,7 @@ class Attempt:
                 box.append(error)
             done.set()
 
-        threading.Thread(target=_run, daemon=True).start()
+        _thread(_run, "interruptible").start()
         while not done.wait(1 / (LOOKS * SAMPLES_PER_SECOND)):
             if self.stopping.is_set():
                 raise AttemptStopped()
@@ -149,6 +165,11 @@ class Attempt:
         except (ServiceUnavailable, ValueError):
             return False
         return False
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self._began
 
     def current(self) -> Progress:
         """The progress at this moment, with speed and time left."""
@@ -218,7 +239,17 @@ class Attempt:
         redis, operation_id = self._context.redis, self.operation.id
         if samples % LISTED_EVERY == LISTED_EVERY - 1:
             return progress.stay_listed(redis, operation_id, self.bandwidth)
-        return progress.write(redis, operation_id, self.current(), self.bandwidth, is_listed=samples > 0)
+        seen = self.current()
+        if seen.stalled and not self._is_stalled:
+            metrics().transfer_stalls.labels(self.operation.kind).inc()
+        self._is_stalled = bool(seen.stalled)
+        return progress.write(redis, operation_id, seen, self.bandwidth, is_listed=samples > 0)
+
+
+def _thread(work: Callable[[], None], name: str) -> threading.Thread:
+    """One whose lines in the log, and steps of the trace, are of the operation that this thread is about."""
+    run = contextvars.copy_context().run
+    return threading.Thread(target=run, args=(work,), name=name, daemon=True)
 
 
 def tidy(context: Context, operation: Operation) -> None:

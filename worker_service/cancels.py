@@ -9,6 +9,7 @@ from shared.errors import OperationNotFound
 from shared.manifests import asked_for, needed_of_repo
 from shared.tables import UNFINISHED, Model, Operation, OperationStatus
 from worker_service import cache
+from worker_service.attempt import about
 from worker_service.context import Context
 from worker_service.holding import holding
 
@@ -22,8 +23,13 @@ def carry_out_cancel(context: Context, operation_id: uuid.UUID) -> None:
             operation = operations.get(session, operation_id)
     except OperationNotFound:
         return
+    with about(operation, "cancel"):
+        _carry_out(context, operation)
+
+
+def _carry_out(context: Context, operation: Operation) -> None:
     if operation.status is OperationStatus.RUNNING and operation.cancel_requested_at is not None:
-        progress.ask_to_cancel(context.redis, operation_id)
+        progress.ask_to_cancel(context.redis, operation.id)
     if operation.purge_requested_at is not None and operation.status not in UNFINISHED:
         _purge(context, operation)
 
@@ -34,7 +40,7 @@ def _purge(context: Context, operation: Operation) -> None:
     freed = _drop_kept(context, model.id, model.hf_repo) if model is not None and model.hf_repo else 0
     with context.database.session() as session:
         attempts.purged(session, operation.id)
-    log.info("kept bytes dropped", operation=str(operation.id), bytes=freed, request_id=operation.request_id)
+    log.info("kept bytes dropped", bytes=freed)
 
 
 def _drop_kept(context: Context, model_id: int, repo: str) -> int:

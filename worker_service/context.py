@@ -9,6 +9,7 @@ from redis import Redis
 
 from shared.database import Database
 from shared.hub import Hub
+from shared.metrics import watch_postgres
 from shared.redis_client import connect
 from shared.secrets import SecretBox
 from shared.settings import Settings
@@ -34,6 +35,7 @@ class Context:
         """Connect this process to the stores that the settings name."""
         # Whoever takes over from a worker that froze needs the locks of its transaction by then.
         database = Database.from_settings(settings, pool_size=CONNECTIONS, silence=settings.lease_seconds)
+        watch_postgres(database.engine)
         return cls(settings, database, connect(settings), SecretBox.from_settings(settings))
 
     def token(self, model: Model) -> str | None:

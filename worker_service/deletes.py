@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from shared import attempts
+from shared import attempts, tracing
 from shared.attempts import OperationLost
 from shared.errors import WeighbridgeError
 from shared.manifests import ManifestJson, asked_for, needed_of_repo, oids
@@ -19,7 +19,7 @@ from shared.progress import Progress
 from shared.storage import kept_manifests
 from shared.tables import Model, Operation, Result
 from worker_service import cache
-from worker_service.attempt import Attempt, Stop, tidy
+from worker_service.attempt import Attempt, Stop, about, tidy
 from worker_service.context import Context
 from worker_service.holding import holding
 
@@ -47,9 +47,7 @@ def run_delete(context: Context, operation_id: uuid.UUID) -> None:
         )
     if operation is None:
         return
-    with structlog.contextvars.bound_contextvars(
-        request_id=operation.request_id, operation=str(operation.id), model=operation.model_id
-    ):
+    with about(operation):
         try:
             _attempt(context, operation)
         except OperationLost:
@@ -124,4 +122,5 @@ def _failed(context: Context, operation: Operation, error: WeighbridgeError) -> 
             progress=Progress(),
             max_attempts=context.settings.max_attempts,
         )
+    tracing.failed(error.code)
     log.warning("delete failed", code=error.code, detail=error.detail)

@@ -11,17 +11,20 @@ import structlog
 from celery import current_app
 from sqlalchemy.orm import Session
 
-from shared import attempts, events, operations
+from shared import attempts, events, operations, tracing
 from shared.attempts import OperationLost
 from shared.broker import ring
 from shared.errors import DownloadFailed, ModelNotFound, WeighbridgeError
 from shared.manifests import FETCHING
+from shared.metrics import metrics
 from shared.progress import Progress
 from shared.tables import Model, Operation
-from worker_service.attempt import Attempt, AttemptStopped, Stop, tidy
+from worker_service.attempt import Attempt, AttemptStopped, Stop, about, tidy
 from worker_service.context import Context
 from worker_service.transfer import TransferStopped
 
+# Bytes. Of a smaller download the time is that of its questions, not of its bytes.
+LEAST_MEASURED = 10_000_000
 _MORE_TIME = "Raise WEIGHBRIDGE_SOFT_TIME_LIMIT_SECONDS, then ask for it again."
 
 log = structlog.get_logger(__name__)
@@ -48,9 +51,7 @@ def run(context: Context, operation_id: uuid.UUID, work: Work) -> None:
     if operation is None:
         log.debug("nothing to do", operation=str(operation_id))
         return
-    with structlog.contextvars.bound_contextvars(
-        request_id=operation.request_id, operation=str(operation.id), model=operation.model_id
-    ):
+    with about(operation):
         _run(context, operation, work)
 
 
@@ -106,7 +107,17 @@ def _completed(context: Context, attempt: Attempt, ending: Ending) -> None:
         bytes=seen.bytes_done,
         reused=seen.bytes_reused,
     )
+    if operation.kind in FETCHING:
+        _count(operation, seen, attempt.seconds)
     ending.afterwards()
+
+
+def _count(operation: Operation, seen: Progress, seconds: float) -> None:
+    """What a finished download tells of the line: one that fetched next to nothing tells nothing."""
+    metrics().reused_bytes.labels(operation.kind).inc(seen.bytes_reused)
+    fetched = seen.bytes_done - seen.bytes_reused
+    if fetched >= LEAST_MEASURED:
+        metrics().download_speed.labels(operation.kind).observe(fetched / seconds)
 
 
 def _stopped(context: Context, attempt: Attempt) -> None:
@@ -122,6 +133,7 @@ def _stopped(context: Context, attempt: Attempt) -> None:
         end = attempts.stop_canceled if attempt.stop is Stop.CANCELED else attempts.give_back
         end(session, operation.id, operation.attempt, progress=seen)
         after = operations.get(session, operation.id)
+    tracing.note({"weighbridge.stop": str(attempt.stop)})
     log.info(f"{operation.kind} stopped", why=str(attempt.stop), bytes=seen.bytes_done)
     nudge = operations.nudge_after_stop(after)
     if nudge is not None:
@@ -139,4 +151,5 @@ def _failed(context: Context, attempt: Attempt, error: WeighbridgeError) -> None
             progress=attempt.current(),
             max_attempts=context.settings.max_attempts,
         )
+    tracing.failed(error.code)
     log.warning(f"{operation.kind} failed", code=error.code, detail=error.detail, status=str(after.status))

@@ -30,6 +30,7 @@ from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
 from shared.manifests import from_json
+from shared.metrics import metrics
 from shared.operations import Nudge
 from shared.tables import IDEMPOTENCY_KEPT, DownloadStatus, IdempotencyKey, Model, ModelSource
 from shared.task_names import QueueName
@@ -116,6 +117,7 @@ class Sweeper:
             mark_missing(self._context)
             for nudge in take_back(self._context):
                 ring(self._app, nudge)
+        metrics().last_sweep.set_to_current_time()
 
     def _scan(self) -> None:
         """Every few minutes, and when somebody waits for it whose nudge was lost."""

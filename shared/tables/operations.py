@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared import tracing
 from shared.tables.base import Base, words
 from shared.tables.words import OperationKind, OperationStatus, Result
 
@@ -55,6 +56,8 @@ class Operation(Base):
     error: Mapped[dict[str, Any] | None]  # code, detail, remedy
     requested_by: Mapped[str | None] = mapped_column(String(255))
     request_id: Mapped[str | None] = mapped_column(String(128))
+    # Where in a trace it was asked for (W3C's traceparent); each attempt goes on from there.
+    traceparent: Mapped[str | None] = mapped_column(String(64), default=tracing.traceparent)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())

@@ -1,5 +1,6 @@
 """The threads of a transfer: those that fetch, those that verify, and how all of them end."""
 
+import contextvars
 import threading
 import time
 from collections.abc import Callable
@@ -113,7 +114,9 @@ class Crew:
         return [(thread, wire) for thread, wire in living if not wire.is_resolving.is_set()]
 
     def _start(self, work: Callable[[], None], *, name: str) -> threading.Thread:
-        thread = threading.Thread(target=self._guard, args=(work,), name=f"transfer-{name}", daemon=True)
+        # What the log and the trace say of the operation is said of this thread too.
+        run = contextvars.copy_context().run
+        thread = threading.Thread(target=run, args=(self._guard, work), name=f"transfer-{name}", daemon=True)
         thread.start()
         return thread
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from shared.errors import DownloadFailed
+from shared.metrics import metrics
 from worker_service.transfer import verify
 from worker_service.transfer.connection import Retry, Wire
 from worker_service.transfer.governor import Governor
@@ -15,6 +16,7 @@ from worker_service.transfer.partial import Partial
 from worker_service.transfer.publish import Room
 from worker_service.transfer.reuse import Elsewhere
 from worker_service.transfer.source import Answer
+from worker_service.transfer.tally import Tally
 from worker_service.transfer.work import Job, Run, WorkQueue
 
 BUFFER_BYTES = 1 << 20
@@ -70,6 +72,7 @@ class Fetcher:
         self._buffer = memoryview(b"")
         self.wire = Wire(timeout=site.patience.read_timeout, halt=site.halt)
         self.current: Job | None = None
+        self._tally = Tally()
 
     def run(self) -> None:
         """Work; raises the domain's errors, OSError of the volume, or TransferStopped."""
@@ -82,6 +85,7 @@ class Fetcher:
                     self._fetch(work)
         finally:
             self.wire.close()
+            self._tally.tell()
             # The transfer's objects refer to each other in circles; this must not wait for the collector.
             self._buffer = memoryview(b"")
 
@@ -173,6 +177,7 @@ class Fetcher:
             self._fetched(run.job)
 
     def _pause(self, job: Job, retry: Retry, tries: int, *, offset: int) -> None:
+        metrics().transfer_retries.labels(retry.problem.code).inc()
         log.info("retrying", file=job.file.path, offset=offset, tries=tries, why=retry.problem.detail)
         if retry.after is not None:
             # The server speaks to all of us, not to one connection.
@@ -223,4 +228,5 @@ class Fetcher:
         if not count:
             raise Retry(DownloadFailed(f"The connection ended in the middle of {job.file.path}."))
         self._site.pulse.beat()
+        self._tally.add(count)
         return count

@@ -11,6 +11,7 @@ from urllib.parse import quote, urljoin
 
 from shared.errors import DownloadFailed, FileNotFound, UnusableAnswer
 from shared.hub import RemoteFile, request_headers
+from shared.hub_calls import hub_call
 from shared.hub_refusals import is_passing, refusal, retry_after
 from worker_service.transfer.connection import POLL_SECONDS, Body, Origin, Retry, Wire, origin_of
 
@@ -89,8 +90,17 @@ class Source:
             with self._resolver(wire):
                 # Whoever held the lock before has resolved it, or has failed and leaves it to us.
                 if self._location is None:
-                    return self._follow(wire, self._hub.url(self._file.path), start=start, end=end)
-        return self._follow(wire, self._location or self._hub.url(self._file.path), start=start, end=end)
+                    return self._counted(wire, self._hub.url(self._file.path), start=start, end=end)
+        return self._counted(wire, self._location or self._hub.url(self._file.path), start=start, end=end)
+
+    def _counted(self, wire: Wire, url: str, *, start: int, end: int) -> Answer:
+        # The file's first request is a step of the trace; those for its other pieces are too many.
+        with hub_call("file", url, is_traced=self._location is None) as call:
+            try:
+                return self._follow(wire, url, start=start, end=end)
+            except Retry as retry:
+                call.outcome = retry.problem.code
+                raise
 
     @contextlib.contextmanager
     def _resolver(self, wire: Wire) -> Iterator[None]:
