@@ -5,12 +5,13 @@ import random
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import undefer
+from sqlalchemy.orm import Session
 
 from shared import (
     adoption,
@@ -18,7 +19,6 @@ from shared import (
     claims,
     events,
     fleet,
-    operations,
     presence,
     progress,
     row_counts,
@@ -31,8 +31,8 @@ from shared.errors import ServiceUnavailable
 from shared.events import EventType
 from shared.manifests import from_json
 from shared.metrics import metrics
-from shared.operations import Nudge
-from shared.tables import IDEMPOTENCY_KEPT, DownloadStatus, IdempotencyKey, Model, ModelSource
+from shared.operations import Nudge, nudge_for, unfinished
+from shared.tables import IDEMPOTENCY_KEPT, DownloadStatus, IdempotencyKey, Model, ModelSource, Operation
 from shared.task_names import QueueName
 from worker_service import cache, clean_ups, facts
 from worker_service.context import Context
@@ -174,16 +174,25 @@ def take_back(context: Context) -> list[Nudge]:
     Returns the bells to ring.
     """
     lost = Model.download_status == DownloadStatus.NOT_DOWNLOADED, Model.damaged_files.is_not(None)
-    wanted = select(Model).where(Model.source == ModelSource.HUGGINGFACE, Model.manifest.is_not(None), *lost)
-    nudges = []
+    wanted = select(Model.id, Model.local_path).where(Model.source == ModelSource.HUGGINGFACE, *lost)
     with context.database.session() as session:
-        for model in session.scalars(wanted.options(undefer(Model.manifest)).order_by(Model.id)):
-            manifest = from_json(str(model.hf_repo), str(model.revision), model.manifest or {})
-            is_back = published_files(
-                context.settings.cache_dir, manifest.repo, manifest.commit, manifest.files
-            )
-            if is_back and operations.unfinished(session, model.id) is None:
-                operation = adoption.take_over(session, model, manifest.commit, requested_by="sweep")
-                nudges.append(operations.nudge_for(operation))
-                log.info("files are back", model=model.id, operation=str(operation.id))
+        rows = session.execute(wanted.order_by(Model.id)).all()
+    nudges = []
+    for model_id in (model_id for model_id, path in rows if cache.is_there(path or "")):
+        with context.database.session() as session:
+            operation = _take_back(session, context.settings.cache_dir, model_id)
+        if operation is not None:
+            nudges.append(nudge_for(operation))
+            log.info("files are back", model=model_id, operation=str(operation.id))
     return nudges
+
+
+def _take_back(session: Session, cache_dir: Path, model_id: int) -> Operation | None:
+    model = session.get(Model, model_id, with_for_update=True)
+    # Somebody may have asked for a download meanwhile.
+    if model is None or not model.manifest or not model.damaged_files or unfinished(session, model_id):
+        return None
+    manifest = from_json(str(model.hf_repo), str(model.revision), model.manifest)
+    if not published_files(cache_dir, manifest.repo, manifest.commit, manifest.files):
+        return None
+    return adoption.take_over(session, model, manifest.commit, requested_by="sweep")

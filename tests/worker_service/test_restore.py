@@ -2,6 +2,7 @@
 nothing goes by itself. By the steps of docs/operations.md, with Postgres's own programs."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -185,7 +186,7 @@ def test_deletes_of_the_dump_can_be_called_off_before_a_worker_starts(
     _dump(before, tmp_path / "weighbridge.dump")
     there = _files(before)
     guide = (ROOT / "docs" / "operations.md").read_text()
-    statement = guide.split("<!-- call off -->\n```sql\n")[1].split("```")[0]
+    (statement,) = re.findall(r"<!-- call off -->\s*```sql\n(.*?)```", guide, re.DOTALL)
     with _restored(before, servers, tmp_path / "weighbridge.dump", hub) as after:
         with after.context.database.session() as session:
             session.execute(text(statement))
