@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from api_service import LARGEST_BODY
+from api_service.routes.events import HEARTBEAT
 from tests.deploy.manifests import OVERLAYS, QUEUE_OF_ROLE, RENDERS, Manifests, Pod, rendered
 
 EVERYWHERE = "everywhere"
@@ -166,11 +168,16 @@ def test_the_door_has_tls_sends_events_on_at_once_and_shows_no_metrics(overlay: 
                 }
                 behind = manifests.selected({"matchLabels": service["spec"]["selector"]})
                 routes[path["path"]] = (ingress["metadata"].get("annotations", {}), behind)
-    assert routes.keys() == {"/", "/api/events", "/metrics"}
+    assert routes.keys() == {"/", "/metrics"}
     assert [pod.component for pod in routes["/"][1]] == ["api"]
     assert routes["/metrics"][1] == []
-    buffering = {key: value for key, value in routes["/api/events"][0].items() if "buffering" in key}
-    assert set(map(str.lower, buffering.values())) == {"false", "off"}
+    said = routes["/"][0]
+    assert {value.lower() for key, value in said.items() if "buffering" in key} == {"false", "off"}
+    # Between two lines of a stream.
+    patience = [int(value.rstrip("s")) for key, value in said.items() if "read-timeout" in key]
+    assert min(patience) > 2 * HEARTBEAT
+    size = [int(value.rstrip("m")) << 20 for key, value in said.items() if "body-size" in key]
+    assert min(size) > LARGEST_BODY
     # The application sees one proxy, and says where it is to be found.
     (api,) = [each for _, each in manifests.our_containers if each["args"] == ["api"]]
     seen = manifests.environment(api)
