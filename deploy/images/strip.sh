@@ -20,7 +20,8 @@ for library in /usr/lib/python3* /usr/local/lib/python3*; do
     for part in ensurepip idlelib tkinter turtledemo test lib2to3 config-*; do rm -rf "${library:?}"/$part; done
     rm -rf "${library:?}"/site-packages/pip* "${library:?}"/site-packages/setuptools* "${library:?}"/site-packages/wheel*
 done
-rm -rf /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/bin/2to3* /usr/local/bin/pydoc*
+rm -rf /usr/lib/python3/dist-packages /usr/local/bin/pip* /usr/local/bin/wheel /usr/local/bin/idle* \
+    /usr/local/bin/2to3* /usr/local/bin/python*-config
 
 # Licences stay (doc/*/copyright, common-licenses).
 find /usr/share/doc -type f ! -name copyright -delete
@@ -43,5 +44,4 @@ CHECK
 # Last, as it did the work: dpkg's programs (its list stays), and whatever runs with another user's rights.
 rm -rf /usr/bin/dpkg* /usr/sbin/dpkg* /usr/lib/dpkg /usr/share/dpkg /var/lib/dpkg/info /var/lib/dpkg/alternatives
 find / -xdev -type f -perm /6000 -exec chmod a-s {} +
-find / -xdev -name __pycache__ -path '*/dist-packages/*' -prune -exec rm -rf {} +
 rm -f /strip.sh

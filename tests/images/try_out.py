@@ -41,6 +41,8 @@ assert os.getuid() == os.getgid() == {UID}, (os.getuid(), os.getgid())
 assert not (found := [name for name in {MISSING} if shutil.which(name)]), found
 assert len(ssl.create_default_context().get_ca_certs()) > 50
 zoneinfo.ZoneInfo("Europe/Berlin")
+mounts = [line.split() for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+assert [mount[3].split(",")[0] for mount in mounts if mount[1] == "/"] == ["ro"], mounts
 for folder in ("/", "/opt/weighbridge", "/usr/bin", "/etc", "/run"):
     try:
         (pathlib.Path(folder) / "written").touch()
