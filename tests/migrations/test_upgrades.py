@@ -122,7 +122,8 @@ def test_the_release_before_reads_and_writes_its_rows_on_the_new_schema(
     alembic: Alembic, connection: Connection
 ) -> None:
     alembic("downgrade", PREVIOUS)
-    known = _tables(connection)
+    # Whose rows triggers write, as they do for both releases.
+    known = [table for table in _tables(connection) if table.name != "row_counts"]
     written = {table.name: _write(connection, table) for table in known}
     alembic("upgrade", HEAD)
     # All that it knows how to say names these tables and columns only.
