@@ -10,12 +10,14 @@ import socket
 import ssl
 import threading
 import time
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from shared.errors import DownloadFailed, DownloadStalled, UnusableAnswer, WeighbridgeError
 from shared.hub_refusals import unreachable
 from worker_service.transfer.halt import Halt
+from worker_service.transfer.head import Response
 
 # How long a connection that is being made may be deaf to the halt.
 POLL_SECONDS = 0.05
@@ -33,6 +35,7 @@ class Origin(NamedTuple):
     port: int
 
 
+@lru_cache(maxsize=64)  # asked several times for each request
 def origin_of(url: str) -> Origin:
     """The origin of an http or https URL; UnusableAnswer for any other."""
     try:
@@ -176,6 +179,8 @@ class _NotConnected(TimeoutError):
 
 class _Connection(http.client.HTTPConnection):
     """An HTTP(S) connection of which every wait but the name look-up can be cut short."""
+
+    response_class = Response
 
     def __init__(self, origin: Origin, *, timeout: float, tls: ssl.SSLContext | None, wire: Wire) -> None:
         super().__init__(origin.host, origin.port, timeout=timeout)

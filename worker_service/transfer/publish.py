@@ -81,7 +81,7 @@ class Room:
 
     def has_blob(self, oid: str, size: int) -> bool:
         """Whether the blob is there already; it may be a link into the client's shared store."""
-        return _has_size(self._blobs / oid, size)
+        return _has_size(f"{self._blobs}/{oid}", size)
 
     def lock(self, oid: str) -> filelock.BaseFileLock:
         """The lock under which the standard client writes this blob, not taken yet."""
