@@ -13,7 +13,7 @@ from worker_service.transfer.work import Job
 
 # A smaller blob is hashed by whoever fetched its last byte, a larger one by a thread of its own.
 INLINE_BYTES = 8 << 20
-FIRST_CONNECTIONS = 4
+FIRST_CONNECTIONS = 8
 # Seconds over which the speed is measured before it is decided whether more connections pay.
 LOOK_SECONDS = 0.1
 # They do if so much more comes in than ever before: twice as many bring twice as much at best. Each costs
