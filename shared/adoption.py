@@ -24,11 +24,14 @@ def adopt(
     """Register what the cache holds, and ask a worker to verify it there.
 
     `fields`: hf_repo; revision, model_file, name, category where they are known. Without a revision it is
-    `main`, else the branch or tag that the cache has, else the newest commit.
+    `main`, else the branch or tag that the cache has, else the newest commit. `volume`: whose cache, where
+    several hold the repository.
     Raises NotCached, and what `registry.register` raises.
     """
     repo, file = fields["hf_repo"], fields.get("model_file")
-    cached = _cached(session, repo)
+    cached = storage.cached_repo(session, repo, fields.get("volume"))
+    if cached is None or not cached.revisions:
+        raise NotCached()
     revision, commit = _place(cached, fields.get("revision"))
     wanted = {
         "type": ModelType.LOCAL,
@@ -42,17 +45,9 @@ def adopt(
     operation, _outcome = operations.request_download(
         session, model.id, requested_by=requested_by, request_id=request_id
     )
-    operation.plan = {"adopt": commit}
+    operation.plan, operation.volume = {"adopt": commit}, cached.volume
     session.flush()
     return model, operation
-
-
-def _cached(session: Session, repo: str) -> CachedRepo:
-    volume = storage.last_look(session)
-    found = session.get(CachedRepo, (volume.path, repo)) if volume else None
-    if found is None or not found.revisions:
-        raise NotCached()
-    return found
 
 
 def _place(cached: CachedRepo, asked: str | None) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from shared.manifests import FETCHING, hold_repo
 from shared.operations import back_to_pending, end, lock_both, now, unfinished_of
 from shared.progress import Progress
 from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, OperationKind, OperationStatus, Result
+from shared.volumes import may_be_there, may_work
 
 # Seconds before the second attempt after a failure that may pass; doubled for each further one.
 BACKOFF_BASE = 2
@@ -31,14 +32,27 @@ class OperationLost(Exception):
     """Another attempt holds the operation now (or it has ended); the caller must stop at once."""
 
 
-def begin(session: Session, operation_id: uuid.UUID, *, worker: str, lease_seconds: int) -> Operation | None:
-    """pending -> running, if it is due, and its attempt is raised; None when there is nothing to do."""
+def begin(
+    session: Session,
+    operation_id: uuid.UUID,
+    *,
+    worker: str,
+    lease_seconds: int,
+    volume: str | None = None,
+) -> Operation | None:
+    """pending -> running, if it is due, and its attempt is raised; None when there is nothing to do.
+
+    `volume`: the worker's own. What has to run on another one is left alone; what may run anywhere belongs to
+    this one from now on, with the bytes that it brings.
+    """
     model, operation = lock_both(session, operation_id)
     if operation is None or operation.status is not OperationStatus.PENDING or not _due(session, operation):
         return None
+    if not may_work(volume, operation.volume):
+        return None
     operation.status = OperationStatus.RUNNING
     operation.attempt += 1
-    operation.worker = worker
+    operation.worker, operation.volume = worker, volume or operation.volume
     operation.lease_until = func.now() + timedelta(seconds=lease_seconds)
     operation.started_at = func.coalesce(Operation.started_at, func.now())
     operation.not_before, operation.error = None, None
@@ -160,6 +174,9 @@ def complete_verify(
     """
     sharing = _lock_sharing(session, damage) if damage.paths else []
     model, operation = _hold(session, operation_id, attempt)
+    # The same file on another volume is another file.
+    here = operation.volume
+    sharing = [one for one in sharing if here is None or may_be_there(one.volume, here)]
     _set(operation, _lasting(progress))
     operation.result = Result.DAMAGED if damage.paths else Result.INTACT
     end(session, None, operation, OperationStatus.COMPLETED)

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.bandwidth import LEAST_RATE, MOST_RATE, parse_schedule
+from shared.task_names import VOLUME_NAME
 
 SECRET_KEYS_FILE = "secret-keys"
 ADMIN_TOKEN_FILE = "admin-token"
@@ -75,6 +76,12 @@ class Settings(BaseSettings):
     )
     hf_home: Path | None = _setting(
         "HF_HOME", None, "Its folder `hub` is the cache when HF_HUB_CACHE is empty."
+    )
+    volume: str | None = _setting(
+        "WEIGHBRIDGE_VOLUME",
+        None,
+        "Name of this worker's own volume; empty: all share one.",
+        pattern=VOLUME_NAME,
     )
     hf_token: SecretStr | None = _setting("HF_TOKEN", None, "Hub token for models without one of their own.")
     hf_hub_offline: bool = _setting(

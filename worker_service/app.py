@@ -12,7 +12,7 @@ from celery import Celery, signals
 from shared import log
 from shared.broker import celery_options
 from shared.settings import SettingsError
-from shared.task_names import TASK_QUEUES, QueueName
+from shared.task_names import TASK_QUEUES, QueueName, queue_of_volume
 from worker_service import lifeline
 from worker_service.context import context, settings
 from worker_service.sweeper import Sweeper
@@ -54,6 +54,14 @@ def _log(**_: Any) -> None:
 def _after_fork(**_: Any) -> None:
     _parent.hold()
     context.cache_clear()
+
+
+@signals.celeryd_after_setup.connect
+def _serve_own_volume(instance: Any, **_: Any) -> None:
+    # Beside each queue of -Q the one for what has to run here.
+    for queue in list(instance.app.amqp.queues.consume_from):
+        if (own := queue_of_volume(queue, _settings.volume)) != queue:
+            instance.app.amqp.queues.select_add(own)
 
 
 @signals.worker_ready.connect

@@ -11,16 +11,15 @@ from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select
 
-from shared import audit, claims, events, fleet, presence, progress, sessions, storage, sweep
+from shared import audit, claims, events, fleet, presence, progress, sessions, storage, sweep, volumes
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
 from shared.events import EventType
 from shared.tables import IDEMPOTENCY_KEPT, IdempotencyKey, Model, ModelSource
-from shared.task_names import QueueName
 from worker_service import cache, clean_ups, facts
 from worker_service.context import Context
 from worker_service.machine import Gauge
-from worker_service.volume import note_volume, scan_volume
+from worker_service.volume import claim_found, note_volume, scan_volume
 
 # Seconds between looks for downloaded models whose files are gone, and for outworn idempotency keys.
 LOOK_AT_FILES = 60
@@ -76,7 +75,7 @@ class Sweeper:
         redis, settings = self._context.redis, self._context.settings
         # The rows first: what they say must be true while Redis is away, too.
         with self._context.database.session() as session:
-            found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=self._slack())
+            found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=self._slack)
         presence.beat(redis, self._worker, self._queues)
         fleet.note(redis, self._gauge.read())
         # Left where Redis was away at their end, or renewed by a sweep that saw them unfinished just before.
@@ -98,21 +97,22 @@ class Sweeper:
         """Every few minutes, and when somebody waits for it whose nudge was lost."""
         context = self._context
         with context.database.session() as session:
-            is_wanted = storage.is_scan_wanted(session, str(context.settings.cache_dir))
+            is_wanted = storage.is_scan_wanted(session, context.volume)
         if is_wanted or time.monotonic() - self._scanned > context.settings.scan_seconds:
             self._scanned = time.monotonic()
+            claim_found(context)
             scan_volume(context)
             facts.fill_in(context)
             clean_up = clean_ups.evict(context)
             if clean_up is not None:
                 ring(self._app, clean_up)
 
-    def _slack(self) -> list[QueueName]:
-        """The empty queues; none while Redis is away, when nobody would hear a bell."""
+    def _slack(self, queues: set[str]) -> set[str]:
+        """Those that are empty; none while Redis is away, when nobody would hear a bell."""
         try:
-            return [queue for queue in QueueName if not self._context.redis.llen(f"weighbridge:{queue}")]
+            return {queue for queue in queues if not self._context.redis.llen(f"weighbridge:{queue}")}
         except RedisError:
-            return []
+            return set()
 
 
 def forget_outworn(context: Context) -> None:
@@ -125,11 +125,15 @@ def forget_outworn(context: Context) -> None:
 
 
 def mark_missing(context: Context) -> None:
-    """Downloaded models whose files are gone from the volume are not downloaded any more."""
+    """Downloaded models whose files are gone from this worker's volume are not downloaded any more."""
     wanted = select(Model.id, Model.local_path).where(
         Model.downloaded.is_(True), Model.source == ModelSource.HUGGINGFACE
     )
     with context.database.session() as session:
+        others = any(volume.name != context.volume for volume in volumes.known(session))
+        # A row that says nothing may be of another volume, where there is one.
+        is_here = volumes.is_on if others else volumes.may_be_on
+        wanted = wanted.where(is_here(Model.volume, context.volume))
         rows = session.execute(wanted).all()
     for model_id, path in rows:
         if not cache.is_there(path or ""):

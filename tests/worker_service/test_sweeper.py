@@ -103,7 +103,7 @@ def test_each_sweep_looks_at_the_volume(context: Context) -> None:
         sweeper.sweep()
         with context.database.session() as session:
             seen.append(session.scalars(select(Volume)).one())
-    assert seen[0].path == str(context.settings.cache_dir)
+    assert seen[0].name == str(context.settings.cache_dir)
     assert seen[1].seen_at > seen[0].seen_at
 
 
