@@ -78,10 +78,7 @@ class Settings(BaseSettings):
         "HF_HOME", None, "Its folder `hub` is the cache when HF_HUB_CACHE is empty."
     )
     volume: str | None = _setting(
-        "WEIGHBRIDGE_VOLUME",
-        None,
-        "Name of this worker's own volume; empty: all share one.",
-        pattern=VOLUME_NAME,
+        "WEIGHBRIDGE_VOLUME", None, "Name of this worker's volume; empty: all share one.", pattern=VOLUME_NAME
     )
     hf_token: SecretStr | None = _setting("HF_TOKEN", None, "Hub token for models without one of their own.")
     hf_hub_offline: bool = _setting(

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import attempts, clean_up, events, operations, storage
-from shared.clean_up import ItemKind
+from shared.clean_up_items import ItemKind
 from shared.errors import ModelNotFound, OperationConflict
 from shared.events import EventType
 from shared.manifests import asked_for, awaited, needed_by_others, needed_of_repo

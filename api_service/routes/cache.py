@@ -25,7 +25,7 @@ from api_service.schemas.models import ModelSchema
 from api_service.schemas.operations import OperationSchema
 from shared import adoption, clean_up, events, links, registry, storage, volumes
 from shared.audit import Action, changed_fields
-from shared.clean_up import Item, ItemKind, Plan
+from shared.clean_up_items import Item, ItemKind, Plan
 from shared.errors import ConfirmationRequired, RepoInUse
 from shared.events import EventType
 from shared.manifests import oids

@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from api_service.schemas.base import BaseSchema, Flag, PageQuery, ReplySchema, Text
 from api_service.schemas.models import HubFields, inside_repository
-from shared.clean_up import ItemKind
+from shared.clean_up_items import ItemKind
 from shared.hub_names import repo_id_problem
 from shared.tables import Category
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from shared import clean_up, links, storage, usage
+from shared import clean_up, clean_up_items, links, storage, usage
 from shared.database import Database
 from shared.storage import Downloaded, Look
 from shared.tables import CachedRepo, DownloadStatus, Model, ModelSource, ModelType
@@ -107,7 +107,7 @@ def test_a_delete_frees_what_no_other_repository_is_linked_to(session: Session) 
     assert links.elsewhere(session, PATH, "o/not there", [A]) == set()
 
 
-def _plan(session: Session, quota: int | None = None) -> clean_up.Plan:
+def _plan(session: Session, quota: int | None = None) -> clean_up_items.Plan:
     return clean_up.plan(session, unused=timedelta(days=30), quota_bytes=quota, defaults=Defaults())
 
 

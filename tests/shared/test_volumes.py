@@ -10,8 +10,8 @@ from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import attempts, clean_up, manifests, operations, storage, sweep, usage, volumes
-from shared.clean_up import Item, ItemKind
+from shared import attempts, clean_up, clean_up_items, manifests, operations, storage, sweep, usage, volumes
+from shared.clean_up_items import Item, ItemKind
 from shared.database import Database
 from shared.errors import OperationConflict, ValidationError
 from shared.integrity import Damage, Problem
@@ -252,7 +252,7 @@ def test_of_paths_only_the_newest_is_a_volume(session: Session) -> None:
 # Clean-ups
 
 
-def _plan(session: Session, quota: int | None = None, volume: str | None = None) -> clean_up.Plan:
+def _plan(session: Session, quota: int | None = None, volume: str | None = None) -> clean_up_items.Plan:
     month = timedelta(days=30)
     return clean_up.plan(session, unused=month, quota_bytes=quota, defaults=Defaults(), volume=volume)
 

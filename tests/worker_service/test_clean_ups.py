@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared import clean_up, operations, storage
-from shared.clean_up import Item, ItemKind
+from shared.clean_up_items import Item, ItemKind
 from shared.settings import Settings
 from shared.tables import (
     CachedRepo,
