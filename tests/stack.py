@@ -54,13 +54,13 @@ class Stack:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def start(self, name: str, *command: str) -> None:
-        """Start one process of the service; its output goes to a file."""
+    def start(self, name: str, *command: str, **settings: str) -> None:
+        """Start one process of the service, with these settings beside all; its output goes to a file."""
         with (self.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=ROOT,
-                env=self.env,
+                env=self.env | settings,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -71,11 +71,13 @@ class Stack:
         address = urlsplit(self.url).netloc
         self.start("api", "gunicorn", "api_service.wsgi:app", "-b", address, *_GUNICORN)
 
-    def start_worker(self, name: str, queue: str, concurrency: int) -> None:
-        """Start one worker pool."""
+    def start_worker(self, name: str, queue: str, concurrency: int, **settings: str) -> None:
+        """Start one worker pool, with these settings beside all."""
         # As deploy/local does: a broker that goes away while workers look for each other ends the worker.
         options = ["-Q", queue, "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"]
-        self.start(name, "celery", "-A", "worker_service.app", "worker", *options, "-n", f"{name}@test")
+        self.start(
+            name, "celery", "-A", "worker_service.app", "worker", *options, "-n", f"{name}@test", **settings
+        )
 
     def stop(self, name: str, sign: signal.Signals = signal.SIGTERM) -> int:
         """Signal a process and wait for its end; what it leaves is killed."""
