@@ -13,13 +13,13 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from shared import references
-from shared.errors import WeighbridgeError
+from shared.errors import InsufficientDisk, WeighbridgeError
 from shared.integrity import Damage, error_of, named
 from shared.manifests import FETCHING, hold_repo
 from shared.operations import back_to_pending, end, lock_both, now, unfinished_of
 from shared.progress import Progress
 from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, OperationKind, OperationStatus, Result
-from shared.volumes import may_be_there, may_work
+from shared.volumes import may_be_there, may_work, volume_with_room
 
 # Seconds before the second attempt after a failure that may pass; doubled for each further one.
 BACKOFF_BASE = 2
@@ -306,13 +306,18 @@ def fail(
 ) -> Operation:
     """running -> failed; or -> pending after a pause, when the error may pass and attempts are left.
 
+    A download that has brought nothing and finds no room goes to another volume that has some.
     Raises OperationLost.
     """
     model, operation = _hold(session, operation_id, attempt)
     for name, value in _lasting(progress).items():
         setattr(operation, name, value)
     operation.failures += 1
-    if error.transient and operation.failures < max_attempts:
+    elsewhere = _with_room(session, operation, error) if operation.failures < max_attempts else None
+    if elsewhere is not None:
+        back_to_pending(session, model, operation, error=error.as_dict())
+        operation.volume = elsewhere
+    elif error.transient and operation.failures < max_attempts:
         asked = min(ASKED_WAIT_MOST, float(error.facts.get("retry_after") or 0))
         wait = max(_backoff(operation.failures), asked)
         back_to_pending(session, model, operation, error=error.as_dict(), wait=wait)
@@ -320,6 +325,13 @@ def fail(
         end(session, model, operation, OperationStatus.FAILED, error=error.as_dict())
     session.flush()
     return operation
+
+
+def _with_room(session: Session, operation: Operation, error: WeighbridgeError) -> str | None:
+    is_new = operation.kind is OperationKind.DOWNLOAD and not operation.bytes_done
+    if not (is_new and isinstance(error, InsufficientDisk) and operation.volume and operation.bytes_total):
+        return None
+    return volume_with_room(session, operation.bytes_total, but=operation.volume)
 
 
 def purged(session: Session, operation_id: uuid.UUID) -> None:

@@ -49,6 +49,13 @@ def served(session: Session) -> list[Volume]:
     return [volume for volume in found if volume.seen_at > limit] or found
 
 
+def volume_with_room(session: Session, size: int, *, but: str) -> str | None:
+    """Of the other volumes that somebody serves the one with most room, if it is enough."""
+    others = [volume for volume in served(session) if not may_work(but, volume.name)]
+    best = max(others, key=lambda volume: volume.available_bytes, default=None)
+    return best.name if best is not None and best.available_bytes >= size else None
+
+
 def may_work(own: str | None, wanted: str | None) -> bool:
     """Whether a worker of the volume `own` may take what has to run on `wanted` (None: anywhere)."""
     if own is None or wanted is None:

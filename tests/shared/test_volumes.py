@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from shared import attempts, clean_up, clean_up_items, manifests, operations, storage, sweep, usage, volumes
 from shared.clean_up_items import Item, ItemKind
 from shared.database import Database
-from shared.errors import OperationConflict, ValidationError
+from shared.errors import InsufficientDisk, OperationConflict, ValidationError
 from shared.integrity import Damage, Problem
 from shared.operations import Nudge
 from shared.progress import Progress
@@ -84,6 +84,36 @@ def test_a_download_that_brought_nothing_may_begin_elsewhere(session: Session) -
     model = add_model(session)
     bring(session, model, "one", 0)
     assert ask(session, model).volume is None
+
+
+def _finds_no_room(
+    session: Session, operation: Operation, volume: str, *, attempts_left: int = 5
+) -> Operation:
+    begun = begin(session, operation, volume)
+    assert begun is not None
+    begun.bytes_total = 300
+    return attempts.fail(
+        session,
+        begun.id,
+        begun.attempt,
+        error=InsufficientDisk(),
+        progress=Progress(),
+        max_attempts=begun.failures + 1 + attempts_left,
+    )
+
+
+def test_a_download_that_finds_no_room_goes_where_there_is_some(session: Session) -> None:
+    operation = ask(session, add_model(session))
+    after = _finds_no_room(session, operation, "one")
+    assert (after.status, after.volume) == ("pending", "two")
+    seen(session, "one", available=299)
+    after = _finds_no_room(session, operation, "two")
+    assert (after.status, after.volume, after.error["code"]) == ("failed", "two", "INSUFFICIENT_DISK")  # type: ignore[index]
+
+
+def test_the_way_from_volume_to_volume_has_an_end(session: Session) -> None:
+    after = _finds_no_room(session, ask(session, add_model(session)), "one", attempts_left=0)
+    assert (after.status, after.volume) == ("failed", "one")
 
 
 @pytest.mark.parametrize("what", ["verify", "update", "delete", "repair"])
