@@ -107,7 +107,8 @@ def request_scan(session: Session) -> dict[str, datetime]:
     """Ask the workers of each volume that has some for a scan that begins after now; when, by volume."""
     names = [volume.name for volume in volumes.served(session)]
     asked = update(Volume).where(Volume.name.in_(names)).values(scan_requested_at=func.clock_timestamp())
-    return {row[0]: row[1] for row in session.execute(asked.returning(Volume.name, Volume.scan_requested_at))}
+    rows: Iterable[Any] = session.execute(asked.returning(Volume.name, Volume.scan_requested_at))
+    return {name: at for name, at in rows}
 
 
 def is_scan_wanted(session: Session, volume: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.tables import Model, Operation, OperationStatus, Volume
@@ -30,9 +30,9 @@ def place_of(volumes: Sequence[Volume], name: str | None) -> Volume | None:
     """Of the known volumes the one that a row means; None where it is not known which, or it is forgotten."""
     if is_named(name):
         return next((volume for volume in volumes if volume.name == name), None)
-    without_name = [volume for volume in volumes if not is_named(volume.name)]
     # A row that says nothing is older than the second volume.
-    return (without_name or (list(volumes) if len(volumes) == 1 else [None]))[0]
+    only = volumes[0] if len(volumes) == 1 else None
+    return next((volume for volume in volumes if not is_named(volume.name)), only)
 
 
 def is_served(session: Session, name: str) -> bool:
@@ -63,17 +63,17 @@ def may_work(own: str | None, wanted: str | None) -> bool:
     return own == wanted if is_named(own) or is_named(wanted) else True
 
 
-def key(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def key(column: SQLColumnExpression[Any]) -> ColumnElement[Any]:
     """SQL: the name of a row's volume; null for the one that has none."""
     return case((column.startswith("/"), None), else_=column)
 
 
-def is_on(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+def is_on(column: SQLColumnExpression[Any], name: str) -> ColumnElement[bool]:
     """SQL: a row is of this volume. What says nothing is of the one without a name."""
     return column == name if is_named(name) else key(column).is_(None)
 
 
-def may_be_on(column: ColumnElement[Any], name: Any) -> ColumnElement[bool]:
+def may_be_on(column: SQLColumnExpression[Any], name: Any) -> ColumnElement[bool]:
     """SQL: a row is not known to be of another volume with a name: whoever removes files lets it count.
 
     `name`: a volume's, or a column with one.

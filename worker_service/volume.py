@@ -74,7 +74,7 @@ def claim_found(context: Context) -> None:
     )
     with context.database.session() as session:
         rows = session.execute(unsaid).all()
-    found = [model_id for model_id, path in rows if cache.is_there(path)]
+    found = [model_id for model_id, path in rows if cache.is_there(path or "")]
     if not found:
         return
     still = Model.id.in_(found), volumes.key(Model.volume).is_(None)
