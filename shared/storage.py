@@ -108,7 +108,7 @@ def request_scan(session: Session) -> dict[str, datetime]:
     names = [volume.name for volume in volumes.served(session)]
     asked = update(Volume).where(Volume.name.in_(names)).values(scan_requested_at=func.clock_timestamp())
     rows: Iterable[Any] = session.execute(asked.returning(Volume.name, Volume.scan_requested_at))
-    return {name: at for name, at in rows}
+    return dict(rows)
 
 
 def is_scan_wanted(session: Session, volume: str) -> bool:
