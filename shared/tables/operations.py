@@ -30,6 +30,8 @@ class Operation(Base):
     # The attempt whose bytes have their room on the volume: equal to `attempt`, others must leave it free.
     admitted_attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     worker: Mapped[str | None] = mapped_column(String(255))
+    # Where it has to run: its bytes, or the model's files, are on this volume. Null: anywhere.
+    volume: Mapped[str | None] = mapped_column(Text)
     lease_until: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     nudged_at: Mapped[datetime | None]
@@ -72,8 +74,9 @@ class Operation(Base):
             postgresql_where=text("status IN ('pending', 'running', 'paused')"),
         ),
         Index(
-            "uq_operations_of_volume",
+            "uq_operations_on_volume",
             "kind",
+            text("coalesce(volume, '')"),
             unique=True,
             postgresql_where=text("model_id IS NULL AND status IN ('pending', 'running', 'paused')"),
         ),

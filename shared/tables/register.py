@@ -58,6 +58,8 @@ class Model(Base):
     commit_hash: Mapped[str | None] = mapped_column(String(40))
     local_path: Mapped[str | None] = mapped_column(Text)
     file_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    # The volume that has its files, damaged ones too; null: none has, or there was only one when they came.
+    volume: Mapped[str | None] = mapped_column(Text)
     checksum: Mapped[str | None] = mapped_column(String(80))
     # What was downloaded: the manifest of its operation. Long for big repositories, so only loaded on demand.
     manifest: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)

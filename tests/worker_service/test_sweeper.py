@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from shared.tables import DownloadStatus, IdempotencyKey, Model, Operation, Volu
 from tests.conftest import local_model
 from worker_service.context import Context
 from worker_service.sweeper import Sweeper, forget_outworn, mark_missing
+from worker_service.volume import claim_found, note_volume
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_each_sweep_looks_at_the_volume(context: Context) -> None:
         sweeper.sweep()
         with context.database.session() as session:
             seen.append(session.scalars(select(Volume)).one())
-    assert seen[0].path == str(context.settings.cache_dir)
+    assert seen[0].name == str(context.settings.cache_dir)
     assert seen[1].seen_at > seen[0].seen_at
 
 
@@ -123,6 +125,62 @@ def test_a_downloaded_model_whose_file_is_gone_is_marked(
         with context.database.session() as session:
             assert session.scalar(select(Model.download_status)) is status
         file.unlink(missing_ok=True)
+
+
+def _named(context: Context, volume: str) -> Context:
+    return replace(context, settings=context.settings.model_copy(update={"volume": volume}))
+
+
+def _downloaded_to(context: Context, volume: str | None, path: Path) -> None:
+    values = {"downloaded": True, "download_status": DownloadStatus.DOWNLOADED, "volume": volume}
+    with context.database.session() as session:
+        session.execute(update(Model).values(local_path=str(path), **values))
+
+
+def _volume(context: Context) -> tuple[str | None, str | None]:
+    with context.database.session() as session:
+        row = session.execute(select(Model.volume, Model.download_status)).one()
+        return row.volume, row.download_status
+
+
+def test_only_files_of_the_own_volume_can_be_gone(context: Context, model: Model) -> None:
+    one, two = _named(context, "one"), _named(context, "two")
+    note_volume(one)
+    note_volume(two)
+    gone = context.settings.cache_dir / "gone"
+    for volume in ("one", None):
+        _downloaded_to(context, volume, gone)
+        mark_missing(two)
+        assert _volume(context) == (volume, "Downloaded")
+    _downloaded_to(context, "one", gone)
+    mark_missing(one)
+    assert _volume(context)[1] == "NotDownloaded"
+
+
+def test_where_there_is_one_volume_it_is_that_of_older_rows(context: Context, model: Model) -> None:
+    only = _named(context, "only")
+    note_volume(only)
+    _downloaded_to(context, None, context.settings.cache_dir / "gone")
+    mark_missing(only)
+    assert _volume(context)[1] == "NotDownloaded"
+
+
+@pytest.mark.parametrize("before", [None, "/the/path/of/then"])
+def test_a_volume_that_gets_a_name_claims_what_stands_on_it(
+    context: Context, model: Model, before: str | None
+) -> None:
+    named, file = _named(context, "one"), context.settings.cache_dir / "weights"
+    _downloaded_to(context, before, file)
+    claim_found(named)
+    assert _volume(context)[0] == before
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"x")
+    claim_found(context)
+    assert _volume(context)[0] == before, "without a name there is nothing to claim"
+    claim_found(named)
+    assert _volume(context)[0] == "one"
+    claim_found(_named(context, "two"))
+    assert _volume(context)[0] == "one"
 
 
 def test_outworn_idempotency_keys_are_forgotten(context: Context) -> None:
