@@ -1,5 +1,7 @@
 """The HTTP API: it validates requests, writes rows, rings the worker's bell, and never touches the volume."""
 
+from functools import partial
+
 from flask import Flask
 
 from api_service import auth, browsers, errors, idempotency, limits, requests_log
@@ -8,6 +10,7 @@ from api_service.dispatch import Dispatcher
 from api_service.errors import ProblemApi
 from api_service.hub_answers import HubAnswers
 from api_service.hub_breaker import HubBreaker
+from api_service.kept import Kept
 from api_service.live import Live
 from api_service.parts import Parts
 from api_service.rendered import Rendered
@@ -35,12 +38,14 @@ from api_service.routes import (
 from api_service.routes import auth as auth_routes
 from api_service.schemas.base import null_or_reference
 from api_service.single_sign_on import single_sign_on
+from shared import storage as storage_rules
 from shared.catalog import load as load_catalog
 from shared.database import Database
 from shared.outbound import Door
 from shared.redis_client import connect
 from shared.secrets import SecretBox
 from shared.settings import Settings, fernet_keys
+from shared.storage import Counted
 from shared.version import VERSION
 
 NEEDS = ("database_url", "redis_url", "secret_keys", "admin_token")
@@ -83,6 +88,7 @@ def create_app(settings: Settings) -> Flask:
         single_sign_on(app, settings),
         curated,
         Rendered(),
+        Kept(partial(_count, database)),
     )
     browsers.register(app, settings)
     requests_log.register(app)
@@ -98,6 +104,11 @@ def create_app(settings: Settings) -> Flask:
     auth.check_routes(app)
     limits.register(app, settings, connect(settings, decode=False, beside=redis))
     return app
+
+
+def _count(database: Database) -> Counted:
+    with database.session() as session:
+        return storage_rules.count(session)
 
 
 # In the order of the document.

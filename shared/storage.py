@@ -61,6 +61,12 @@ def clock(session: Session) -> datetime:
     return session.scalar(select(func.clock_timestamp()))  # type: ignore[return-value]
 
 
+def was_scanned_since(session: Session, path: str, asked: datetime) -> bool:
+    """A scan of this cache has begun after that moment, and is kept."""
+    kept = select(Volume.path).where(Volume.path == path, Volume.scanned_at > asked)
+    return session.scalar(kept) is not None
+
+
 def known(session: Session, path: str) -> Iterable[Any]:
     """(repo, folders, read_at) of every repository of the last scan."""
     rows = select(CachedRepo.repo, CachedRepo.folders, CachedRepo.read_at)
@@ -188,3 +194,20 @@ def unmanaged_count(session: Session, path: str) -> int:
     """How many repositories of a cache no model of the register has."""
     counted = select(func.count()).select_from(CachedRepo)
     return session.scalar(counted.where(CachedRepo.path == path, ~is_managed())) or 0
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What nobody knows without reading all models and all repositories of the cache."""
+
+    model_count: int  # local models that are downloaded
+    managed_bytes: int
+    unmanaged_repo_count: int | None  # null: the cache was not scanned yet
+
+
+def count(session: Session) -> Counted:
+    """Read them all."""
+    volume = last_look(session)
+    models, managed = downloaded(session)
+    is_scanned = volume is not None and volume.scanned_at is not None
+    return Counted(models, managed, unmanaged_count(session, volume.path) if volume and is_scanned else None)

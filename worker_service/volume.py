@@ -60,11 +60,15 @@ def look(cache_dir: Path, queued: Set[str]) -> Look:
 def scan_volume(context: Context) -> None:
     """Look at what the cache holds and keep it. Raises ServiceUnavailable.
 
-    Scanners of one volume take turns, so that the rows never go back to what an earlier one saw.
+    Scanners of one volume take turns, so that the rows never go back to what an earlier one saw. Who had to
+    wait while a whole scan began and ended has its answer: many that end at once share one look.
     """
     cache_dir = context.settings.cache_dir
     with context.database.session() as session:
+        asked = storage.clock(session)
         storage.hold(session, str(cache_dir))
+        if storage.was_scanned_since(session, str(cache_dir), asked):
+            return
         began = storage.clock(session)
         known = {
             repo: Known(folders, read_at.timestamp())

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Any, TypeGuard
+from typing import Any
 
 from api_service.blueprint import Blueprint
 from api_service.parts import parts
@@ -10,6 +10,7 @@ from api_service.room import still_needed, unfinished_downloads
 from api_service.schemas.storage import StorageQuery, StorageSchema
 from shared import storage
 from shared.operations import Nudge
+from shared.storage import Counted
 from shared.tables import Role, Volume
 from shared.task_names import TaskName
 
@@ -27,33 +28,34 @@ def get_storage(query: dict[str, Any]) -> Any:
     """How full the volume is, and how full it will be once the queue has arrived."""
     if query["refresh"]:
         _wait_for_scan()
-    return storage_body()
+    return storage_body(is_new=query["refresh"])
 
 
-def storage_body() -> dict[str, Any]:
-    """The volume as the rows know it."""
+def storage_body(*, is_new: bool = False) -> dict[str, Any]:
+    """The volume as the rows know it; of a big register what is counted may be older, unless `is_new`."""
+    counted = parts().counted.get(is_new=is_new)
     with parts().database.session() as session:
         volume = storage.last_look(session)
-        count, managed = storage.downloaded(session)
-        unmanaged_count = storage.unmanaged_count(session, volume.path) if _is_scanned(volume) else None
         unfinished = unfinished_downloads(session)
     reserved = still_needed(unfinished)
     return _of_volume(volume, reserved) | {
         "reserved_bytes": reserved,
-        "model_count": count,
+        "model_count": counted.model_count,
         "quota_bytes": parts().settings.cache_quota_bytes,
         "cache": {
             "total_bytes": volume.cache_bytes if volume else None,
-            "managed_bytes": managed,
-            "unmanaged_bytes": max(0, volume.cache_bytes - managed) if _is_scanned(volume) else None,
-            "unmanaged_repo_count": unmanaged_count,
+            "managed_bytes": counted.managed_bytes,
+            "unmanaged_bytes": _unmanaged_bytes(volume, counted),
+            "unmanaged_repo_count": counted.unmanaged_repo_count,
             "partial_bytes": volume.partial_bytes if volume else None,
         },
     }
 
 
-def _is_scanned(volume: Volume | None) -> TypeGuard[Volume]:
-    return volume is not None and volume.scanned_at is not None
+def _unmanaged_bytes(volume: Volume | None, counted: Counted) -> int | None:
+    if volume is None or volume.scanned_at is None:
+        return None
+    return max(0, (volume.cache_bytes or 0) - counted.managed_bytes)
 
 
 def _wait_for_scan() -> None:

@@ -76,6 +76,13 @@ class Operation(Base):
         ),
         Index("ix_operations_model", "model_id", "created_at"),
         Index("ix_operations_created", "created_at"),
+        Index("ix_operations_finished", "finished_at"),
+        # What the queue view still shows: few of all that ever failed.
+        Index(
+            "ix_operations_failed",
+            "finished_at",
+            postgresql_where=text("status = 'failed' AND dismissed_at IS NULL"),
+        ),
         Index(
             "ix_operations_unfinished",
             "status",
@@ -104,3 +111,12 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index("ix_idempotency_keys_created", "created_at"),)
+
+
+class Turn(Base):
+    """When a chore that any worker may do was last taken (shared/turns.py)."""
+
+    __tablename__ = "turns"
+
+    chore: Mapped[str] = mapped_column(Text, primary_key=True)
+    taken_at: Mapped[datetime]
