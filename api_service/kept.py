@@ -1,6 +1,6 @@
 """Answers that are dear to make, kept for a time in proportion to what making them took.
 
-A small register counts its files in a millisecond, and each answer is made anew. One of 100,000 models takes
+A small register counts its files in milliseconds, and each answer is made anew. One of 100,000 models takes
 seconds for it: then an answer may be a minute old, and counting takes a thirtieth of the time, whoever asks.
 """
 
@@ -15,8 +15,6 @@ from shared.errors import ServiceUnavailable
 
 # So many times as long as it took to make it, an answer is kept.
 PART = 30
-# Seconds. What took no longer is not kept.
-CHEAP = 0.05
 
 T = TypeVar("T")
 
@@ -26,9 +24,15 @@ log = structlog.get_logger(__name__)
 class Kept(Generic[T]):
     """One answer of one process. Once it is there nobody waits for the next one but who insists."""
 
-    def __init__(self, make: Callable[[], T], *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`make` is called by threads that serve no request, too."""
-        self._make, self._clock = make, clock
+    def __init__(
+        self,
+        make: Callable[[], T],
+        *,
+        is_dear: Callable[[T], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`make` is called by threads that serve no request, too; `is_dear`: whether an answer is kept."""
+        self._make, self._is_dear, self._clock = make, is_dear, clock
         self._kept: tuple[T, float] | None = None  # the answer, and when the next one is due
         self._renewing = threading.Lock()
 
@@ -45,8 +49,8 @@ class Kept(Generic[T]):
     def _renew(self) -> T:
         began = self._clock()
         answer = self._make()
-        took = self._clock() - began
-        self._kept = None if took <= CHEAP else (answer, began + took * PART)
+        due = began + (self._clock() - began) * PART
+        self._kept = (answer, due) if self._is_dear(answer) else None
         return answer
 
     def _renew_beside(self) -> None:

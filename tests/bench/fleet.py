@@ -26,7 +26,7 @@ _CONNECTIONS = 8
 def main() -> None:
     """Print the table; about 4 minutes."""
     with_lines = lines_work()
-    report = results.Report("fleet")
+    report = results.Report("fleet", results.SCALING)
     line = "a line of its own" if with_lines else "the Hub's pace"
     report.head(
         *(f"workers, {LINE / 1e6:.0f} MB/s each by {line}", "MB/s of all", "of the lines", "× one worker"),

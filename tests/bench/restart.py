@@ -74,7 +74,7 @@ def _tell(
     served, needed = hub.control("stats")["served"], DOWNLOADS * _SIZE
     # What each connection of each stopped download had received and not written.
     bound = WORKERS * AT_A_TIME * CONNECTIONS * BUFFER_BYTES
-    report = results.Report("restart")
+    report = results.Report("restart", results.SCALING)
     report.head(f"{DOWNLOADS} downloads of {_SIZE // MIB} MiB, all {WORKERS} workers restarted in turn", "")
     report.line("from SIGTERM to the end of a worker, worst", f"{max(ends):.1f} s")
     report.line("all restarted after", f"{rolled:.0f} s")

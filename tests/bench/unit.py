@@ -1,5 +1,6 @@
 """What each thing costs that a fleet does all the time; and what that makes for 1,000 workers."""
 
+import itertools
 import time
 import uuid
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from worker_service.context import Context
 from worker_service.sweeper import ROUND, Sweeper
 from worker_service.volume import note_volume
 
-_ROUNDS = 20 if IS_SMALL else 400
+_LEAST_ROUNDS, _SECONDS = 5, 0.2 if IS_SMALL else 4
 _WINDOW = 3 if IS_SMALL else 20  # seconds for which a worker is watched
 UNFINISHED = (0, 200) if IS_SMALL else (0, 200, 2_000, 20_000)
 WORKERS = (10, 100, 1_000)
@@ -79,7 +80,7 @@ class _Bench:
 
     def costs(self) -> dict[str, Cost]:
         """Measure everything."""
-        report = results.Report("unit")
+        report = results.Report("unit", results.SCALING)
         report.head("ms of", "whoever asks", "Postgres's CPU", "Redis's CPU")
         operation = self._begin()
         redis, database = self._context.redis, self._context.database
@@ -111,11 +112,13 @@ class _Bench:
         self._context.redis.flushdb()
         return self._found
 
-    def _measure(self, name: str, work: Callable[[], object], rounds: int = _ROUNDS) -> None:
+    def _measure(self, name: str, work: Callable[[], object]) -> None:
+        """Do it for a while: the kernel counts CPU time in hundredths of a second."""
         work()
-        before, began = self._cpu(), time.perf_counter()
-        for _ in range(rounds):
+        before, began, rounds = self._cpu(), time.perf_counter(), 0
+        while rounds < _LEAST_ROUNDS or time.perf_counter() < began + _SECONDS:
             work()
+            rounds += 1
         wall, after = time.perf_counter() - began, self._cpu()
         postgres, redis = ((now - then) / rounds for now, then in zip(after, before, strict=True))
         self._found[name] = Cost(wall / rounds, postgres, redis)
@@ -137,7 +140,7 @@ class _Bench:
         redis, ids = self._context.redis, [uuid.uuid4() for _ in range(2000)]
         for each in ids:
             bandwidth_shares.ask(redis, each, limit=10**9, want=None, held=0)
-        each = iter(ids * _ROUNDS)
+        each = itertools.cycle(ids)
         self._measure(
             f"a share of the bandwidth, {len(ids):,} downloads",
             lambda: bandwidth_shares.ask(redis, next(each), limit=10**9, want=None, held=10**5),
@@ -163,16 +166,13 @@ class _Bench:
         app = Celery("bench")
         app.conf.update(celery_options(self._installation.settings))
         sweeper = Sweeper(self._context, app, worker="sweeper@bench", queues=["control"])
-        rounds = max(5, _ROUNDS // (10 + count // 50))
-        self._measure(f"a round of the sweep, {count:,} unfinished", sweeper._heal, rounds)
-        self._measure(
-            f"a look at the volume, {count:,} unfinished", lambda: note_volume(self._context), rounds
-        )
+        self._measure(f"a round of the sweep, {count:,} unfinished", sweeper._heal)
+        self._measure(f"a look at the volume, {count:,} unfinished", lambda: note_volume(self._context))
 
 
 def _watch(installation: Fleet) -> None:
     """What a worker service asks for while it waits, and what a running download adds to that."""
-    report = results.Report("unit-rates")
+    report = results.Report("unit-rates", results.SCALING)
     report.head(
         "per second", "transactions of Postgres", "commands of Redis", "connections", "clients of Redis"
     )
@@ -224,7 +224,7 @@ def _rates(installation: Fleet) -> tuple[float, float, int, int]:
 
 def _calculate(costs: dict[str, Cost]) -> None:
     """What so many workers ask of both stores, from the single costs and the defaults of the settings."""
-    report = results.Report("unit-fleet")
+    report = results.Report("unit-fleet", results.SCALING)
     report.head(
         f"{AT_A_TIME} downloads run on each, {WAITING} wait for each",
         *(f"{count:,} workers" for count in WORKERS),

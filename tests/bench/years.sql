@@ -21,7 +21,7 @@ select n, 'Filler ' || n, 'local', case when n %% 4 = 0 then 'embedding' else 'l
   'filler-' || n / 2 %% 500 || '/model-' || n / 2, 'main', 'model-' || n || '.gguf', true, false,
   case when here then 'Downloaded' else (array['NotDownloaded', 'Failed', 'Canceled'])[n / 10 %% 3 + 1] end,
   here, case when here then at end, at - interval '1 hour', at,
-  case when here then md5(n::text) || '00000000' end, case when here then '/models/model-' || n end,
+  case when here then md5(n::text) || '00000000' end, case when here then %(path)s end,
   case when here then 1000000::bigint * (n %% 9000 + 1) end,
   case when here then 'sha256:' || md5(n::text) || md5(n::text) end, %(facts)s::jsonb,
   case when here then pg_temp.manifest_of(n) end, case when here then at end
