@@ -66,6 +66,12 @@ def clock(session: Session) -> datetime:
     return session.scalar(select(func.clock_timestamp()))  # type: ignore[return-value]
 
 
+def was_scanned_since(session: Session, volume: str, asked: datetime) -> bool:
+    """A scan of this volume has begun after that moment, and is kept."""
+    kept = select(Volume.name).where(Volume.name == volume, Volume.scanned_at > asked)
+    return session.scalar(kept) is not None
+
+
 def known(session: Session, volume: str) -> Iterable[Any]:
     """(repo, folders, read_at) of every repository of the last scan."""
     rows = select(CachedRepo.repo, CachedRepo.folders, CachedRepo.read_at)
@@ -231,3 +237,22 @@ def unmanaged_counts(session: Session, names: Sequence[str]) -> dict[str, int]:
     """By volume: how many repositories of its cache no model of the register has; none are left out."""
     counted = select(CachedRepo.volume, func.count()).where(CachedRepo.volume.in_(names), ~is_managed())
     return {row[0]: row[1] for row in session.execute(counted.group_by(CachedRepo.volume))}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What nobody knows without reading all models and all repositories of the caches."""
+
+    downloaded: Mapping[str | None, Downloaded]  # by volume, see `downloaded`
+    unmanaged: Mapping[str, int]  # by volume, see `unmanaged_counts`
+
+    @property
+    def model_count(self) -> int:
+        """Local models that are downloaded, on all volumes."""
+        return sum(one.count for one in self.downloaded.values())
+
+
+def count(session: Session) -> Counted:
+    """Read them all."""
+    names = [volume.name for volume in volumes.known(session)]
+    return Counted(downloaded(session, names), unmanaged_counts(session, names))

@@ -24,6 +24,7 @@ from shared import (
     sessions,
     storage,
     sweep,
+    turns,
     volumes,
 )
 from shared.broker import ring
@@ -42,6 +43,9 @@ from worker_service.volume import claim_found, note_volume, scan_volume
 
 # Seconds between looks for downloaded models whose files are gone, and for outworn idempotency keys.
 LOOK_AT_FILES = 60
+# Part of a period before another round may begin: less than the shortest wait of a timer, so that a worker
+# that is alone always finds that its turn has come.
+ROUND = 0.75
 
 log = structlog.get_logger(__name__)
 
@@ -93,13 +97,37 @@ class Sweeper:
             log.exception("sweep broke")
 
     def sweep(self) -> None:
-        """One round. Raises ServiceUnavailable, RedisError: then the next round does it."""
-        redis, settings = self._context.redis, self._context.settings
+        """One round: what only this worker can tell, and what is anybody's, if its turn has come.
+
+        Raises ServiceUnavailable, RedisError: then the next round does it.
+        """
+        context, period = self._context, self._context.settings.sweep_seconds
         # The rows first: what they say must be true while Redis is away, too.
+        if self._is_turn("sweep", period):
+            self._heal()
+        presence.beat(context.redis, self._worker, self._queues)
+        fleet.note(context.redis, self._gauge.read())
+        if self._is_turn(f"look {context.volume}", period):
+            note_volume(context)
+        self._scan()
+        if time.monotonic() - self._looked_at_files > LOOK_AT_FILES:
+            self._looked_at_files = time.monotonic()
+            if self._is_turn("forget", LOOK_AT_FILES):
+                forget_outworn(context)
+            if self._is_turn(f"files {context.volume}", LOOK_AT_FILES):
+                mark_missing(context)
+                for nudge in take_back(context):
+                    ring(self._app, nudge)
+        metrics().last_sweep.set_to_current_time()
+
+    def _is_turn(self, chore: str, period: float) -> bool:
+        with self._context.database.session() as session:
+            return turns.take(session, chore, seconds=period * ROUND)
+
+    def _heal(self) -> None:
+        redis, settings = self._context.redis, self._context.settings
         with self._context.database.session() as session:
             found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=self._slack)
-        presence.beat(redis, self._worker, self._queues)
-        fleet.note(redis, self._gauge.read())
         # Left where Redis was away at their end, or renewed by a sweep that saw them unfinished just before.
         claims.drop(redis, found.ended)
         progress.forget_wishes(redis, [operation.id for operation in found.ended])
@@ -108,23 +136,18 @@ class Sweeper:
         for nudge in found.nudges:
             log.info("nudged again", operation=nudge.operation_id, task=str(nudge.task))
             ring(self._app, nudge)
-        note_volume(self._context)
-        self._scan()
-        if time.monotonic() - self._looked_at_files > LOOK_AT_FILES:
-            self._looked_at_files = time.monotonic()
-            forget_outworn(self._context)
-            mark_missing(self._context)
-            for nudge in take_back(self._context):
-                ring(self._app, nudge)
-        metrics().last_sweep.set_to_current_time()
 
     def _scan(self) -> None:
-        """Every few minutes, and when somebody waits for it whose nudge was lost."""
+        """Every few minutes, and when somebody waits for it whose nudge was lost; a new worker sooner."""
         context = self._context
         with context.database.session() as session:
             is_wanted = storage.is_scan_wanted(session, context.volume)
+        is_new = self._scanned == -math.inf
         if is_wanted or time.monotonic() - self._scanned > context.settings.scan_seconds:
             self._scanned = time.monotonic()
+            period = context.settings.sweep_seconds if is_new or is_wanted else context.settings.scan_seconds
+            if not self._is_turn(f"scan {context.volume}", period):
+                return
             claim_found(context)
             scan_volume(context, on_step=self._heartbeat.beat)
             facts.fill_in(context)

@@ -93,11 +93,15 @@ def scan_volume(context: Context, *, on_step: Callable[[], None] = _nothing) -> 
     """Look at what the cache holds and keep it; `on_step` hears now and then that it goes on.
 
     Raises ServiceUnavailable. Scanners of one volume take turns, so that the rows never go back to what an
-    earlier one saw.
+    earlier one saw. Who had to wait while a whole scan began and ended has its answer: many that end at once
+    share one look.
     """
     cache_dir = context.settings.cache_dir
     with context.database.session() as session:
+        asked = storage.clock(session)
         storage.hold(session, context.volume)
+        if storage.was_scanned_since(session, context.volume, asked):
+            return
         began = storage.clock(session)
         known = {
             repo: Known(folders, read_at.timestamp())

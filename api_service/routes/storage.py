@@ -36,7 +36,7 @@ def get_storage(query: dict[str, Any]) -> Any:
     """How full the volumes are, and how full they will be once the queue has arrived."""
     if query["refresh"]:
         _wait_for_scan()
-    return storage_body()
+    return storage_body(is_new=query["refresh"])
 
 
 @blueprint.delete("/volumes", role=Role.ADMIN)
@@ -59,13 +59,12 @@ def forget_volume(query: dict[str, Any]) -> Any:
     return Response(status=204)
 
 
-def storage_body() -> dict[str, Any]:
-    """All volumes as the rows know them."""
+def storage_body(*, is_new: bool = False) -> dict[str, Any]:
+    """All volumes as the rows know them; of a big register what is counted may be older, unless `is_new`."""
+    read = parts().counted.get(is_new=is_new)
+    downloaded = read.downloaded
     with parts().database.session() as session:
         known, counted = volumes.known(session), volumes.served(session)
-        names = [volume.name for volume in counted]
-        downloaded = storage.downloaded(session, [volume.name for volume in known])
-        unmanaged = storage.unmanaged_counts(session, names)
         unfinished = unfinished_downloads(session)
     needed = needs(unfinished)
     reserved = sum(size for _name, size in needed)
@@ -83,7 +82,9 @@ def storage_body() -> dict[str, Any]:
             "total_bytes": held if is_scanned else None,
             "managed_bytes": managed,
             "unmanaged_bytes": max(0, held - managed) if is_scanned else None,
-            "unmanaged_repo_count": sum(unmanaged.values()) if is_scanned else None,
+            "unmanaged_repo_count": sum(read.unmanaged.get(volume.name, 0) for volume in counted)
+            if is_scanned
+            else None,
             "partial_bytes": sum(volume.partial_bytes for volume in counted) if counted else None,
         },
         "volumes": _each(known, downloaded, needed),

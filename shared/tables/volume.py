@@ -56,4 +56,8 @@ class CachedRepo(Base):
     folders: Mapped[dict[str, Any]] = mapped_column(deferred=True)
     read_at: Mapped[datetime]  # when the files themselves were last looked at
 
-    __table_args__ = (Index("ix_cached_repos_repo", "repo"),)
+    __table_args__ = (
+        Index("ix_cached_repos_repo", "repo"),
+        # Which repositories have a name for a blob.
+        Index("ix_cached_repos_blobs", "blobs", postgresql_using="gin"),
+    )
