@@ -1,5 +1,7 @@
 """The HTTP API: it validates requests, writes rows, rings the worker's bell, and never touches the volume."""
 
+from functools import partial
+
 from flask import Flask
 
 from api_service import auth, browsers, errors, idempotency, limits, requests_log
@@ -9,6 +11,7 @@ from api_service.errors import ProblemApi
 from api_service.gauges import Gauges
 from api_service.hub_answers import HubAnswers
 from api_service.hub_breaker import HubBreaker
+from api_service.kept import Kept
 from api_service.live import Live
 from api_service.parts import Parts
 from api_service.rendered import Rendered
@@ -37,6 +40,7 @@ from api_service.routes import (
 from api_service.routes import auth as auth_routes
 from api_service.schemas.base import null_or_reference
 from api_service.single_sign_on import single_sign_on
+from shared import storage as storage_rules
 from shared.catalog import load as load_catalog
 from shared.database import Database
 from shared.metric_files import registry
@@ -45,11 +49,14 @@ from shared.outbound import Door
 from shared.redis_client import connect
 from shared.secrets import SecretBox
 from shared.settings import Settings, fernet_keys
+from shared.storage import Counted
 from shared.version import VERSION
 
 NEEDS = ("database_url", "redis_url", "secret_keys", "admin_token")
 # Bytes. The largest honest body is a model with 128 long patterns.
 LARGEST_BODY = 1 << 20
+# Downloaded models up to which their files are counted anew for each look at the storage: some 50 ms.
+MOST_COUNTED = 1000
 
 
 def create_app(settings: Settings) -> Flask:
@@ -87,6 +94,7 @@ def create_app(settings: Settings) -> Flask:
         single_sign_on(app, settings),
         curated,
         Rendered(),
+        Kept(partial(_count, database), is_dear=lambda counted: counted.model_count > MOST_COUNTED),
     )
     app.extensions[metrics.REGISTRY] = registry(Gauges(database, redis, breaker))
     watch_postgres(database.engine)
@@ -104,6 +112,11 @@ def create_app(settings: Settings) -> Flask:
     auth.check_routes(app)
     limits.register(app, settings, connect(settings, decode=False, beside=redis))
     return app
+
+
+def _count(database: Database) -> Counted:
+    with database.session() as session:
+        return storage_rules.count(session)
 
 
 # In the order of the document.

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from api_service.dispatch import Dispatcher
 from api_service.hub_answers import HubAnswers
 from api_service.hub_breaker import HubBreaker
+from api_service.kept import Kept
 from api_service.single_sign_on import SingleSignOn
 from shared import audit
 from shared.audit import Action, Origin
@@ -19,6 +20,7 @@ from shared.hub import Hub
 from shared.outbound import Door
 from shared.secrets import SecretBox
 from shared.settings import Settings
+from shared.storage import Counted
 from shared.tables import Model
 
 if TYPE_CHECKING:  # it stands on the replies, which stand on this module
@@ -42,6 +44,7 @@ class Parts:
     single_sign_on: SingleSignOn | None
     catalog: Catalog
     rendered: "Rendered"
+    counted: Kept[Counted]
 
 
 def parts() -> Parts:

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from api_service.parts import parts
 from api_service.schemas.operations import progress_object
-from shared import catalog, claims, events, model_facts, operations, progress, registry
+from shared import catalog, claims, events, model_facts, operations, presence, progress, registry
 from shared.catalog import Catalog
 from shared.operations import Nudge
 from shared.progress import Progress
 from shared.secrets import SecretBox
 from shared.settings import Settings
 from shared.tables import Model, ModelType, Operation, OperationStatus
-from shared.task_names import TaskName
+from shared.task_names import TaskName, is_named
 from shared.usage import Defaults
 
 log = structlog.get_logger(__name__)
@@ -74,8 +74,27 @@ def operation_bodies(
     found: Sequence[Operation], *, in_model_words: bool = False, redis: Redis | None = None
 ) -> list[dict[str, Any]]:
     """The progress object of each operation, with one round trip to Redis (`redis`: outside a request)."""
-    live = live_progress(found, redis or parts().redis)
-    return [progress_object(one, live.get(one.id), in_model_words=in_model_words) for one in found]
+    live, waits = live_progress(found, redis or parts().redis), _waits(found, redis or parts().redis)
+    return [
+        progress_object(one, live.get(one.id), in_model_words=in_model_words, waiting_for=waits.get(one.id))
+        for one in found
+    ]
+
+
+def _waits(found: Sequence[Operation], redis: Redis) -> dict[Any, str]:
+    """Of pending ones that can only run on a volume that no worker serves: a sentence that says so."""
+    bound = [one for one in found if one.status is OperationStatus.PENDING and is_named(one.volume)]
+    if not bound:
+        return {}
+    try:
+        workers = presence.workers_of_volumes(redis)
+    except RedisError:
+        return {}  # nobody can tell who lives
+    return {
+        one.id: f"No worker serves the volume {one.volume}; it begins when one does."
+        for one in bound
+        if not workers.get(one.volume)
+    }
 
 
 def model_bodies(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api_service.parts import parts
 from api_service.replies import operation_bodies
-from shared import fleet, queue, storage
+from shared import fleet, queue, volumes
 from shared.fleet import Machine
 from shared.tables import UNFINISHED, Operation
 
@@ -51,19 +51,36 @@ def unfinished_downloads(session: Session) -> Sequence[Operation]:
     return session.scalars(queue.downloads().where(Operation.status.in_(UNFINISHED))).all()
 
 
+def needs(unfinished: Sequence[Operation]) -> list[tuple[str | None, int]]:
+    """Where each unfinished download has to run (None: anywhere), and the bytes that it has yet to fetch.
+
+    Those whose size is not known are left out.
+    """
+    bodies = operation_bodies(unfinished)
+    return [
+        (body["volume"], max(0, body["bytes_total"] - body["bytes_downloaded"]))
+        for body in bodies
+        if body["bytes_total"]
+    ]
+
+
 def still_needed(unfinished: Sequence[Operation]) -> int:
     """Bytes that unfinished downloads have yet to fetch, where their size is known."""
-    bodies = operation_bodies(unfinished)
-    return sum(
-        max(0, body["bytes_total"] - body["bytes_downloaded"]) for body in bodies if body["bytes_total"]
-    )
+    return sum(size for _volume, size in needs(unfinished))
 
 
 def free_bytes() -> int | None:
-    """What one more download may take: what the queue and the reserve leave; None: no worker has looked."""
+    """What one more download may take: what the queue and the reserve leave on the volume that has most.
+
+    None: no worker has looked. What may run anywhere is counted where most is left.
+    """
     with parts().database.session() as session:
-        volume = storage.last_look(session)
-        unfinished = unfinished_downloads(session)
-    if volume is None:
+        known, unfinished = volumes.served(session), unfinished_downloads(session)
+    if not known:
         return None
-    return volume.available_bytes - still_needed(unfinished) - parts().settings.disk_reserve_bytes
+    free = {volume.name: volume.available_bytes for volume in known}
+    for name, size in sorted(needs(unfinished), key=lambda need: (need[0] is None, -need[1])):
+        place = volumes.place_of(known, name)
+        if place is not None or name is None:
+            free[place.name if place and name else max(free, key=lambda one: free[one])] -= size
+    return max(free.values()) - parts().settings.disk_reserve_bytes

@@ -26,17 +26,22 @@ def adopt(
     """Register what the cache holds, and ask a worker to verify it there.
 
     `fields`: hf_repo; revision, model_file, name, category where they are known. Without a revision it is
-    `main`, else the branch or tag that the cache has, else the newest commit. A model of it that is
-    registered already, but not downloaded, is taken as it is: its row may be older than its files, as after
-    the restore of a backup. Raises NotCached, and what `registry.register` raises.
+    `main`, else the branch or tag that the cache has, else the newest commit. `volume`: whose cache, where
+    several hold the repository. A model of it that is registered already, but not downloaded, is taken as it
+    is: its row may be older than its files, as after the restore of a backup. Raises NotCached, and what
+    `registry.register` raises.
     """
     repo, file = fields["hf_repo"], fields.get("model_file")
-    cached = _cached(session, repo)
+    cached = storage.cached_repo(session, repo, fields.get("volume"))
+    if cached is None or not cached.revisions:
+        raise NotCached()
     revision, commit = _place(cached, fields.get("revision"))
     same = registry.find_same(session, repo=repo, revision=revision, file=file)
     if same is not None and not same.downloaded and operations.unfinished(session, same.id) is None:
         registry.check_download(same, limits)
-        return same, take_over(session, same, commit, requested_by=requested_by, request_id=request_id)
+        return same, take_over(
+            session, same, commit, volume=cached.volume, requested_by=requested_by, request_id=request_id
+        )
     wanted = {
         "type": ModelType.LOCAL,
         "name": fields.get("name") or registry.free_name(session, repo=repo, file=file),
@@ -46,7 +51,9 @@ def adopt(
         "model_file": file,
     }
     model = registry.register(session, wanted, secrets=secrets, limits=limits)
-    return model, take_over(session, model, commit, requested_by=requested_by, request_id=request_id)
+    return model, take_over(
+        session, model, commit, volume=cached.volume, requested_by=requested_by, request_id=request_id
+    )
 
 
 def take_over(
@@ -54,11 +61,12 @@ def take_over(
     model: Model,
     commit: str,
     *,
+    volume: str | None,
     requested_by: str,
     request_id: str | None = None,
     manifest: ManifestJson | None = None,
 ) -> Operation:
-    """Ask a worker to read what the cache has of a model at a commit, and to let it stand for that.
+    """Ask a worker to read what a volume has of a model at a commit, and to let it stand for that.
 
     For a model that is not downloaded and has no unfinished operation; every byte is read, whatever was
     known of it. `manifest`: which files, where somebody knows that; else those that the model stood for, or
@@ -73,16 +81,9 @@ def take_over(
     if outcome is not Requested.CREATED:
         raise operations.conflict(operation)
     operation.plan, operation.manifest = {"adopt": commit}, dict(manifest) if manifest else before
+    operation.volume = volume
     session.flush()
     return operation
-
-
-def _cached(session: Session, repo: str) -> CachedRepo:
-    volume = storage.last_look(session)
-    found = session.get(CachedRepo, (volume.path, repo)) if volume else None
-    if found is None or not found.revisions:
-        raise NotCached()
-    return found
 
 
 def _place(cached: CachedRepo, asked: str | None) -> tuple[str, str]:

@@ -13,12 +13,13 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from shared import references
-from shared.errors import WeighbridgeError
+from shared.errors import InsufficientDisk, WeighbridgeError
 from shared.integrity import Damage, error_of, named
 from shared.manifests import FETCHING, hold_repo
 from shared.operations import back_to_pending, end, lock_both, now, unfinished_of
 from shared.progress import Progress
 from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, OperationKind, OperationStatus, Result
+from shared.volumes import may_be_there, may_work, volume_with_room
 
 # Seconds before the second attempt after a failure that may pass; doubled for each further one.
 BACKOFF_BASE = 2
@@ -31,14 +32,27 @@ class OperationLost(Exception):
     """Another attempt holds the operation now (or it has ended); the caller must stop at once."""
 
 
-def begin(session: Session, operation_id: uuid.UUID, *, worker: str, lease_seconds: int) -> Operation | None:
-    """pending -> running, if it is due, and its attempt is raised; None when there is nothing to do."""
+def begin(
+    session: Session,
+    operation_id: uuid.UUID,
+    *,
+    worker: str,
+    lease_seconds: int,
+    volume: str | None = None,
+) -> Operation | None:
+    """pending -> running, if it is due, and its attempt is raised; None when there is nothing to do.
+
+    `volume`: the worker's own. What has to run on another one is left alone; what may run anywhere belongs to
+    this one from now on, with the bytes that it brings.
+    """
     model, operation = lock_both(session, operation_id)
     if operation is None or operation.status is not OperationStatus.PENDING or not _due(session, operation):
         return None
+    if not may_work(volume, operation.volume):
+        return None
     operation.status = OperationStatus.RUNNING
     operation.attempt += 1
-    operation.worker = worker
+    operation.worker, operation.volume = worker, volume or operation.volume
     operation.lease_until = func.now() + timedelta(seconds=lease_seconds)
     operation.started_at = func.coalesce(Operation.started_at, func.now())
     operation.not_before, operation.error = None, None
@@ -160,6 +174,9 @@ def complete_verify(
     """
     sharing = _lock_sharing(session, damage) if damage.paths else []
     model, operation = _hold(session, operation_id, attempt)
+    # The same file on another volume is another file.
+    here = operation.volume
+    sharing = [one for one in sharing if here is None or may_be_there(one.volume, here)]
     _set(operation, _lasting(progress))
     operation.result = Result.DAMAGED if damage.paths else Result.INTACT
     end(session, None, operation, OperationStatus.COMPLETED)
@@ -289,13 +306,18 @@ def fail(
 ) -> Operation:
     """running -> failed; or -> pending after a pause, when the error may pass and attempts are left.
 
+    A download that has brought nothing and finds no room goes to another volume that has some.
     Raises OperationLost.
     """
     model, operation = _hold(session, operation_id, attempt)
     for name, value in _lasting(progress).items():
         setattr(operation, name, value)
     operation.failures += 1
-    if error.transient and operation.failures < max_attempts:
+    elsewhere = _with_room(session, operation, error) if operation.failures < max_attempts else None
+    if elsewhere is not None:
+        back_to_pending(session, model, operation, error=error.as_dict())
+        operation.volume = elsewhere
+    elif error.transient and operation.failures < max_attempts:
         asked = min(ASKED_WAIT_MOST, float(error.facts.get("retry_after") or 0))
         wait = max(_backoff(operation.failures), asked)
         back_to_pending(session, model, operation, error=error.as_dict(), wait=wait)
@@ -303,6 +325,13 @@ def fail(
         end(session, model, operation, OperationStatus.FAILED, error=error.as_dict())
     session.flush()
     return operation
+
+
+def _with_room(session: Session, operation: Operation, error: WeighbridgeError) -> str | None:
+    is_new = operation.kind is OperationKind.DOWNLOAD and not operation.bytes_done
+    if not (is_new and isinstance(error, InsufficientDisk) and operation.volume and operation.bytes_total):
+        return None
+    return volume_with_room(session, operation.bytes_total, but=operation.volume)
 
 
 def purged(session: Session, operation_id: uuid.UUID) -> None:

@@ -43,6 +43,7 @@ class Action(StrEnum):
     DOWNLOAD_CLEARED = "download.cleared"  # from the queue view
     REPOSITORY_ADOPTED = "cache.adopted"  # a repository of the cache became a model
     CLEAN_UP_REQUESTED = "cache.clean_up_requested"
+    VOLUME_FORGOTTEN = "storage.volume_forgotten"  # it is lost for good
     AUDIT_EXPORTED = "audit.exported"
 
 

@@ -9,7 +9,6 @@ from kombu.exceptions import OperationalError
 from shared.operations import Nudge
 from shared.redis_client import SOCKET_TIMEOUT
 from shared.settings import Settings
-from shared.task_names import TASK_QUEUES
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +19,9 @@ def ring(app: Celery, nudge: Nudge) -> bool:
     False when the broker is away: the row says what to do, and a sweep will ring instead.
     """
     operation_id = nudge.operation_id
-    queue = TASK_QUEUES[nudge.task]
     args = [operation_id] if operation_id else []
     try:
-        app.send_task(nudge.task, args=args, task_id=operation_id, queue=queue, retry=False)
+        app.send_task(nudge.task, args=args, task_id=operation_id, queue=nudge.queue, retry=False)
     except OperationalError as error:
         log.warning("nudge lost", operation=operation_id, task=str(nudge.task), error=type(error).__name__)
         return False

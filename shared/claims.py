@@ -1,6 +1,6 @@
 """Who holds a model: `weighbridge:active:{model_id}` = `{kind}:{operation_id}`, for everybody to see.
 
-What works on the volume as a whole holds `weighbridge:active:volume`.
+What works on a volume as a whole holds `weighbridge:active:volume`, or `…:volume:{name}` of one with a name.
 
 The row in Postgres decides; a claim is its quick, public copy. It lives for CLAIM_SECONDS unless it is
 renewed, and only its owner releases it. The sweep rebuilds it from the rows after a flush, and drops what an
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from redis import Redis
 
 from shared.tables import Operation
+from shared.task_names import is_named
 
 # Longer than a sweep, which renews pending ones, and a lease; a running one is renewed with its progress.
 CLAIM_SECONDS = 120
@@ -27,9 +28,15 @@ return 0
 """
 
 
-def key(model_id: int | None) -> str:
+def key(model_id: int | None, volume: str | None = None) -> str:
     """The Redis key of a model's claim; None: of the volume's."""
-    return f"weighbridge:active:{'volume' if model_id is None else model_id}"
+    if model_id is not None:
+        return f"weighbridge:active:{model_id}"
+    return f"weighbridge:active:volume:{volume}" if is_named(volume) else "weighbridge:active:volume"
+
+
+def _key(operation: Operation) -> str:
+    return key(operation.model_id, operation.volume)
 
 
 def value(operation: Operation) -> str:
@@ -39,19 +46,19 @@ def value(operation: Operation) -> str:
 
 def take(redis: Redis, operation: Operation) -> bool:
     """Claim the model for the operation; False when another operation holds it."""
-    return bool(redis.set(key(operation.model_id), value(operation), nx=True, ex=CLAIM_SECONDS))
+    return bool(redis.set(_key(operation), value(operation), nx=True, ex=CLAIM_SECONDS))
 
 
 def release(redis: Redis, operation: Operation) -> bool:
     """Give the claim back, if it is still this operation's."""
-    return bool(redis.eval(_RELEASE, 1, key(operation.model_id), value(operation)))
+    return bool(redis.eval(_RELEASE, 1, _key(operation), value(operation)))
 
 
 def drop(redis: Redis, ended: Iterable[Operation]) -> None:
     """Give back what these ended operations may have left; another holder's claim stays."""
     pipeline = redis.pipeline(transaction=False)
     for operation in ended:
-        pipeline.eval(_RELEASE, 1, key(operation.model_id), value(operation))
+        pipeline.eval(_RELEASE, 1, _key(operation), value(operation))
     pipeline.execute()
 
 
@@ -59,5 +66,5 @@ def renew(redis: Redis, operations: Iterable[Operation]) -> None:
     """Prolong each operation's claim, or take it anew where it was lost; another holder's stays."""
     pipeline = redis.pipeline(transaction=False)
     for operation in operations:
-        pipeline.eval(_RENEW, 1, key(operation.model_id), value(operation), CLAIM_SECONDS)
+        pipeline.eval(_RENEW, 1, _key(operation), value(operation), CLAIM_SECONDS)
     pipeline.execute()

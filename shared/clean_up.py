@@ -1,20 +1,20 @@
-"""What could go from the volume, and why: a plan that is shown with its bytes before anything is touched.
+"""What could go from each volume, and why: a plan that is shown with its bytes before anything is touched.
 
 A plan is made from rows alone. Whoever carries it out looks at each item again, under its locks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, Text, column, exists, func, or_, select, true
 from sqlalchemy.orm import Session, undefer
 
-from shared import operations, references, storage
-from shared.errors import ConfirmationRequired, PlanChanged
-from shared.links import Link, Links
+from shared import operations, references, storage, volumes
+from shared.clean_up_items import Item, ItemKind, Plan, Quota
+from shared.errors import ConfirmationRequired, PlanChanged, ValidationError
+from shared.links import Links
 from shared.manifests import FETCHING, ManifestJson, awaited, oids
 from shared.tables import (
     UNFINISHED,
@@ -26,82 +26,58 @@ from shared.tables import (
     Result,
     Volume,
 )
+from shared.task_names import is_named
 from shared.usage import Defaults
+from shared.volumes import may_be_on
 
 # A half file that nobody touched for so long is hardly waited for.
 FORGOTTEN = timedelta(days=7)
 
 
-class ItemKind(StrEnum):
-    """What an item of a plan is."""
-
-    PARTIAL = "partial"  # half files of downloads that have ended
-    OLD_REVISION = "old-revision"  # a commit that no model stands for and no branch or tag names
-    UNUSED_MODEL = "unused-model"  # files of a model that nobody read lately; the model stays registered
-    UNUSED_REPO = "unused-repo"  # a repository of the cache that no model has, and nobody read lately
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """Something that could go. Sizes in bytes; `id` says the same thing in every plan."""
-
-    id: str
-    kind: ItemKind
-    repo: str | None
-    bytes: int
-    reason: str
-    suggested: bool
-    commit_hash: str | None = None
-    model_id: int | None = None
-    model_name: str | None = None
-    last_used_at: datetime | None = None
-    blobs: tuple[str, ...] = ()  # of half files that belong to no model
-    linked: Mapping[Link, int] = field(default_factory=dict)  # beside `bytes`: freed with their last names
-
-    def as_json(self) -> dict[str, Any]:
-        """What an operation keeps of it."""
-        kept = asdict(self)
-        names = ("id", "kind", "repo", "commit_hash", "model_id", "blobs", "bytes")
-        return {name: kept[name] for name in names}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quota:
-    """How far the cache is beyond its quota, and what would go, in this order. Sizes in bytes."""
-
-    quota_bytes: int
-    cache_bytes: int
-    over_bytes: int
-    evict: list[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """All that could go."""
-
-    items: list[Item] = field(default_factory=list)
-    quota: Quota | None = None
-    scanned_at: datetime | None = None
-
-    @property
-    def total_bytes(self) -> int:
-        """What all items free together, at least: those that share a file free it together only."""
-        return sum(item.bytes for item in self.items)
-
-
-def plan(session: Session, *, unused: timedelta, quota_bytes: int | None, defaults: Defaults) -> Plan:
-    """What could go now. `unused`: how long nobody has read it; a default model never goes."""
-    volume = storage.last_look(session)
-    if volume is None:
+def plan(
+    session: Session,
+    *,
+    unused: timedelta,
+    quota_bytes: int | None,
+    defaults: Defaults,
+    volume: str | None = None,
+) -> Plan:
+    """What could go now, of all volumes or of one. `unused`: how long nobody has read it; a default model
+    never goes. `quota_bytes` is each volume's."""
+    known = volumes.known(session)
+    asked = [one for one in known if volume in (None, one.name)]
+    plans = [_plan(_Look(session, one, defaults, known), unused, quota_bytes) for one in asked]
+    if not plans:
         return Plan()
-    look = _Look(session, volume, defaults)
-    small = [*look.half_files(), *look.old_revisions()]
-    by_use = sorted([*look.models(), *look.repos()], key=lambda item: (item.last_used_at or _EVER, item.id))
-    quota = _quota(volume, [*small, *by_use], look.links, quota_bytes) if quota_bytes is not None else None
+    quotas = [one.quota for one in plans if one.quota]
+    scans = [one.scanned_at for one in plans]
+    return Plan(
+        items=[item for one in plans for item in one.items],
+        quota=_together(quotas) if quotas else None,
+        scanned_at=None if None in scans else min(at for at in scans if at),
+    )
+
+
+def _plan(look: "_Look", unused: timedelta, quota_bytes: int | None) -> Plan:
+    small = look.named([*look.half_files(), *look.old_revisions()])
+    by_use = look.named([*look.models(), *look.repos()])
+    by_use = sorted(by_use, key=lambda item: (item.last_used_at or _EVER, item.id))
+    quota = (
+        _quota(look.volume, [*small, *by_use], look.links, quota_bytes) if quota_bytes is not None else None
+    )
     evicted = set(quota.evict) if quota else set()
     limit = look.now - unused
     old = [item for item in by_use if (item.last_used_at or _EVER) < limit or item.id in evicted]
-    return Plan(items=[*small, *old], quota=quota, scanned_at=volume.scanned_at)
+    return Plan(items=[*small, *old], quota=quota, scanned_at=look.volume.scanned_at)
+
+
+def _together(quotas: Sequence[Quota]) -> Quota:
+    return Quota(
+        quota_bytes=sum(quota.quota_bytes for quota in quotas),
+        cache_bytes=sum(quota.cache_bytes for quota in quotas),
+        over_bytes=sum(quota.over_bytes for quota in quotas),
+        evict=[item for quota in quotas for item in quota.evict],
+    )
 
 
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -121,22 +97,29 @@ def _quota(volume: Volume, items: Iterable[Item], links: Links, quota_bytes: int
 class _Look:
     """The rows that a plan is made of, read once."""
 
-    def __init__(self, session: Session, volume: Volume, defaults: Defaults) -> None:
+    def __init__(self, session: Session, volume: Volume, defaults: Defaults, known: Sequence[Volume]) -> None:
         self.now = operations.now(session)
+        self.volume = volume
         self._session = session
-        self._volume = volume
-        whole = storage.cached_repos(volume.path).options(undefer(CachedRepo.blobs))
+        self._known = known
+        whole = storage.cached_repos([volume.name]).options(undefer(CachedRepo.blobs))
         self._repos = session.scalars(whole.order_by(CachedRepo.repo)).all()
         self.links = Links(self._repos)
-        self._models = storage.models_of(session, [repo.repo for repo in self._repos])
-        self._awaited = awaited(session)
-        self._coming = set(session.scalars(_repos_of_unfinished()))
+        self._models = storage.models_of(session, volume.name, [repo.repo for repo in self._repos])
+        self._awaited = awaited(session, volume.name)
+        self._coming = set(session.scalars(_repos_of_unfinished(volume.name)))
         self._protected = set(session.scalars(_protected()))
         self._defaults = defaults
 
+    def named(self, items: Iterable[Item]) -> list[Item]:
+        """The same, of this volume; the ids tell those of several volumes apart."""
+        name = self.volume.name
+        prefix = f"{name}:" if is_named(name) else ""
+        return [replace(item, id=prefix + item.id, volume=name) for item in items]
+
     def half_files(self) -> Iterator[Item]:
         """Those that no unfinished download goes on from, together for each model."""
-        there = self._volume.half_files or ()
+        there = self.volume.half_files or ()
         dead = {half["oid"]: half for half in there if half["oid"] not in self._awaited}
         owners = _owners(self._session, list(dead))
         by_model: dict[int | None, list[dict[str, Any]]] = {}
@@ -187,7 +170,8 @@ class _Look:
         for name, models in self._models.items():
             for model in models:
                 kept = model.is_pinned or model.id in self._protected or self._defaults.include(model)
-                if model.downloaded and not kept:
+                is_here = volumes.place_of(self._known, model.volume) is self.volume
+                if model.downloaded and is_here and not kept:
                     others = [
                         one for other in models if other is not model for one in storage.kept_manifests(other)
                     ]
@@ -257,11 +241,13 @@ def _protected() -> Any:
     return select(Model.id).where(or_(references.is_blocked(), busy))
 
 
-def _repos_of_unfinished() -> Any:
+def _repos_of_unfinished(volume: str) -> Any:
     return (
         select(Model.hf_repo)
         .join(Operation, Operation.model_id == Model.id)
-        .where(Operation.status.in_(UNFINISHED), Model.hf_repo.is_not(None))
+        .where(
+            Operation.status.in_(UNFINISHED), Model.hf_repo.is_not(None), may_be_on(Operation.volume, volume)
+        )
     )
 
 
@@ -287,12 +273,16 @@ def _owners(session: Session, blobs: list[str]) -> dict[str, int]:
 
 
 def choose(found: Plan, ids: Sequence[str], *, confirmed: bool) -> list[Item]:
-    """The items of these ids, in the plan's order. Raises PlanChanged, ConfirmationRequired."""
+    """The items of these ids, in the plan's order. Raises PlanChanged, ConfirmationRequired; ValidationError
+    where they lie on several volumes: each is cleaned up by workers of its own."""
     by_id = {item.id: item for item in found.items}
     missing = sorted(set(ids) - by_id.keys())
     if missing:
         raise PlanChanged(missing=missing)
     chosen = [item for item in found.items if item.id in set(ids)]
+    if len(there := sorted({str(item.volume) for item in chosen})) > 1:
+        said = f"These lie on several volumes ({', '.join(there)}); ask for those of each by themselves."
+        raise ValidationError({"items": [said]})
     if not confirmed:
         freed = sum(item.bytes for item in chosen)
         raise ConfirmationRequired(
@@ -306,15 +296,18 @@ def choose(found: Plan, ids: Sequence[str], *, confirmed: bool) -> list[Item]:
 def request(
     session: Session, items: Sequence[Item], *, requested_by: str, request_id: str | None
 ) -> Operation:
-    """Ask the workers to remove these. Raises OperationConflict while another clean-up is on its way."""
+    """Ask the workers of their volume to remove these. Raises OperationConflict while another clean-up of it
+    is on its way."""
+    volume = items[0].volume if items else None
     # Two that ask at once wait for each other here; the unique index is the last word.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("weighbridge clean-up", 0))))
-    active = unfinished(session)
+    active = unfinished(session, volume)
     if active is not None:
         raise operations.conflict(active)
     operation = Operation(
         model_id=None,
         kind=OperationKind.CLEAN_UP,
+        volume=volume,
         plan={"items": [item.as_json() for item in items]},
         bytes_total=sum(item.bytes for item in items),
         files_total=len(items),
@@ -354,8 +347,11 @@ def is_protected(session: Session, model: Model, defaults: Defaults) -> bool:
     return session.scalar(_protected().where(Model.id == model.id)) is not None
 
 
-def unfinished(session: Session) -> Operation | None:
-    """The clean-up that has not ended."""
+def unfinished(session: Session, volume: str | None) -> Operation | None:
+    """The clean-up of a volume that has not ended."""
+    here = may_be_on(Operation.volume, volume) if is_named(volume) else volumes.is_on(Operation.volume, "")
     return session.scalar(
-        select(Operation).where(Operation.kind == OperationKind.CLEAN_UP, Operation.status.in_(UNFINISHED))
+        select(Operation).where(
+            Operation.kind == OperationKind.CLEAN_UP, Operation.status.in_(UNFINISHED), here
+        )
     )

@@ -102,6 +102,20 @@ class NotCached(WeighbridgeError):
     )
 
 
+class VolumeNotFound(WeighbridgeError):
+    """There is no such volume."""
+
+    code = "VOLUME_NOT_FOUND"
+    remedy = "GET /api/storage lists them; it may have been forgotten."
+
+
+class VolumeInUse(WeighbridgeError):
+    """Workers serve this volume, so it is not lost."""
+
+    code = "VOLUME_IN_USE"
+    remedy = "Stop its workers for good, wait two minutes, and ask again."
+
+
 class OperationConflict(WeighbridgeError):
     """Another operation is active for this model."""
 

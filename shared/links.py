@@ -6,14 +6,27 @@ name. It is known by its name and inode as the last scan saw them; rows of older
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Subquery, Text, cast, column, func, select, true
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    Text,
+    cast,
+    column,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.tables import CachedRepo
+from shared.volumes import key
 
 # A blob's name and inode.
 Link = tuple[str, int]
@@ -27,7 +40,7 @@ def link_of(blobs: Mapping[str, Any], oid: str) -> Link | None:
     return (oid, seen[2]) if len(oid) == _DIGITS and len(seen) > 2 else None
 
 
-def counted_again(path: str) -> ColumnElement[int]:
+def counted_again(volume: str) -> ColumnElement[int]:
     """SQL: bytes of a cache that the sizes of its repositories count more than once."""
     each = func.jsonb_each(CachedRepo.blobs).table_valued(column("oid", Text), column("seen", JSONB))
     each = each.render_derived()
@@ -37,7 +50,7 @@ def counted_again(path: str) -> ColumnElement[int]:
         select((func.max(size) * (func.count() - 1)).label("bytes"))
         .select_from(CachedRepo)
         .join(each, true())
-        .where(CachedRepo.path == path, func.length(each.c.oid) == _DIGITS, inode.is_not(None))
+        .where(CachedRepo.volume == volume, func.length(each.c.oid) == _DIGITS, inode.is_not(None))
         .group_by(each.c.oid, inode)
         .having(func.count() > 1)
         .subquery()
@@ -45,25 +58,28 @@ def counted_again(path: str) -> ColumnElement[int]:
     return select(func.coalesce(func.sum(linked.c.bytes), 0)).scalar_subquery()
 
 
-def counted_again_of(files: Subquery, path: ColumnElement[str]) -> ColumnElement[int]:
-    """SQL: the same of some files (repo, oid, size), each there once for each repository that has it."""
-    several = select(files, func.count().over(partition_by=files.c.oid).label("repos")).subquery()
+def counted_again_of(files: Subquery, volumes: Sequence[str]) -> Select[str | None, int]:
+    """SQL: the same of some files (volume, repo, oid, size), each there once for each repository that has it,
+    by volume (null: the one without a name). `volumes`: those that count."""
+    together = func.count().over(partition_by=(files.c.volume, files.c.oid))
+    several = select(files, together.label("repos")).subquery()
     inode = func.jsonb_extract_path_text(CachedRepo.blobs, several.c.oid, "2")
+    is_there = key(CachedRepo.volume).is_not_distinct_from(several.c.volume) & CachedRepo.volume.in_(volumes)
     linked = (
-        select((func.max(several.c.size) * (func.count() - 1)).label("bytes"))
+        select(several.c.volume, (func.max(several.c.size) * (func.count() - 1)).label("bytes"))
         .select_from(several)
-        .join(CachedRepo, (CachedRepo.repo == several.c.repo) & (CachedRepo.path == path))
+        .join(CachedRepo, (CachedRepo.repo == several.c.repo) & is_there)
         .where(several.c.repos > 1, func.length(several.c.oid) == _DIGITS, inode.is_not(None))
-        .group_by(several.c.oid, inode)
+        .group_by(several.c.volume, several.c.oid, inode)
         .having(func.count() > 1)
         .subquery()
     )
-    return select(func.coalesce(func.sum(linked.c.bytes), 0)).scalar_subquery()
+    return select(linked.c.volume, func.sum(linked.c.bytes)).group_by(linked.c.volume)
 
 
-def elsewhere(session: Session, path: str, repo: str | None, oids: Iterable[str]) -> set[str]:
+def elsewhere(session: Session, volume: str, repo: str | None, oids: Iterable[str]) -> set[str]:
     """Of these blobs of a repository those that another repository of the cache has a name for."""
-    of_cache = select(CachedRepo.blobs).where(CachedRepo.path == path)
+    of_cache = select(CachedRepo.blobs).where(CachedRepo.volume == volume)
     own = session.scalar(of_cache.where(CachedRepo.repo == repo)) or {}
     links = {link for oid in oids if (link := link_of(own, oid))}
     if not links:

@@ -15,6 +15,7 @@ from shared.errors import FileNotFound, HubUnavailable
 from shared.hub import LARGEST, Hub, RemoteFile
 from shared.model_facts import Facts, from_hub
 from shared.tables import UNFINISHED, Model, Operation, OperationKind
+from shared.volumes import is_on, may_be_on
 
 # As it stands in a row: {"commit", "files": [{"path", "size", "oid", "is_lfs"}]}.
 ManifestJson = Mapping[str, Any]
@@ -144,23 +145,25 @@ def asked_for(session: Session, model_id: int) -> list[ManifestJson]:
     return [manifest for manifest in session.scalars(asked) if manifest]
 
 
-def needed_by_others(session: Session, model: Model) -> list[ManifestJson]:
+def needed_by_others(session: Session, model: Model, volume: str) -> list[ManifestJson]:
     """What other models of the same repository have, had before their last update, or are about to get."""
-    return needed_of_repo(session, str(model.hf_repo), but=model.id)
+    return needed_of_repo(session, str(model.hf_repo), volume, but=model.id)
 
 
-def needed_of_repo(session: Session, repo: str, *, but: int | None = None) -> list[ManifestJson]:
-    """What models of a repository have, could return to, or are about to get; all of them, or all `but` one.
+def needed_of_repo(session: Session, repo: str, volume: str, *, but: int | None = None) -> list[ManifestJson]:
+    """What models of a repository have on a volume, could return to, or are about to get there; all, or all
+    `but` one.
 
     What a repair goes on from counts too: a damaged model's whole files are still wanted.
     """
     others = (Model.hf_repo == repo) & (Model.id.is_distinct_from(but))
     here = or_(Model.downloaded.is_(True), Model.damaged_files.is_not(None))
+    here &= may_be_on(Model.volume, volume)
     have = select(Model.manifest, Model.former["manifest"]).where(others, here)
     about_to = (
         select(Operation.manifest)
         .join(Model, Model.id == Operation.model_id)
-        .where(others, Operation.status.in_(UNFINISHED))
+        .where(others, Operation.status.in_(UNFINISHED), may_be_on(Operation.volume, volume))
     )
     # In this order: a download that completes between the two is seen twice and not overlooked.
     coming = session.scalars(about_to).all()
@@ -168,9 +171,10 @@ def needed_of_repo(session: Session, repo: str, *, but: int | None = None) -> li
     return [manifest for manifest in (*coming, *found) if manifest]
 
 
-def vouched_for(session: Session, repo: str) -> set[str]:
-    """The blobs of downloaded models: they were found right when they came, or later."""
-    have = select(Model.manifest).where(Model.hf_repo == repo, Model.downloaded.is_(True))
+def vouched_for(session: Session, repo: str, volume: str) -> set[str]:
+    """The blobs of models downloaded to this volume: they were found right when they came, or later."""
+    here = Model.hf_repo == repo, Model.downloaded.is_(True), is_on(Model.volume, volume)
+    have = select(Model.manifest).where(*here)
     return oids(manifest for manifest in session.scalars(have) if manifest)
 
 
@@ -189,10 +193,11 @@ def hold_repo(session: Session, repo: str) -> None:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"weighbridge repo {repo}", 0))))
 
 
-def awaited(session: Session) -> set[str]:
-    """The blobs that unfinished downloads bring; where one has no manifest yet, those of the one before."""
+def awaited(session: Session, volume: str) -> set[str]:
+    """The blobs that unfinished downloads may bring to this volume; where one has no manifest yet, those of
+    the one before."""
     unfinished = select(Operation.model_id).where(
-        Operation.kind.in_(FETCHING), Operation.status.in_(UNFINISHED)
+        Operation.kind.in_(FETCHING), Operation.status.in_(UNFINISHED), may_be_on(Operation.volume, volume)
     )
     last = (
         select(Operation.manifest)

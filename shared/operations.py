@@ -37,7 +37,8 @@ from shared.tables import (
     OperationKind,
     OperationStatus,
 )
-from shared.task_names import TaskName
+from shared.task_names import TaskName, queue_of
+from shared.volumes import home_of
 
 NUDGED_BY = {
     OperationKind.DOWNLOAD: TaskName.DOWNLOAD,
@@ -66,11 +67,17 @@ class Nudge:
 
     task: TaskName
     operation: Operation | None = None
+    volume: str | None = None  # of what is about no operation
 
     @property
     def operation_id(self) -> str | None:
         """As the message carries it."""
         return str(self.operation.id) if self.operation else None
+
+    @property
+    def queue(self) -> str:
+        """Where it waits for a worker that can follow it."""
+        return queue_of(self.task, self.operation.volume if self.operation else self.volume)
 
 
 def nudge_for(operation: Operation) -> Nudge:
@@ -104,7 +111,7 @@ def request_download(
         model.download_status, model.error = DownloadStatus.PENDING, None
         if model.damaged_files and model.manifest:
             _pin(operation, model.manifest, model.damaged_files)
-        elif last is not None:
+        elif last is not None and operation.volume == last.volume:
             # What an earlier download left is still there, and the bar begins where it stopped.
             operation.bytes_done, operation.bytes_total = last.bytes_done, last.bytes_total
         session.flush()
@@ -192,7 +199,12 @@ def _request(
     if active is not None:
         raise conflict(active)
     operation = Operation(
-        model_id=model.id, kind=kind, requested_by=requested_by, request_id=request_id, nudged_at=func.now()
+        model_id=model.id,
+        kind=kind,
+        volume=home_of(session, model, latest_download(session, model.id)),
+        requested_by=requested_by,
+        request_id=request_id,
+        nudged_at=func.now(),
     )
     session.add(operation)
     session.flush()

@@ -2,6 +2,8 @@
 
 from redis import Redis
 
+from shared.task_names import QueueName
+
 KEY = "weighbridge:workers"
 # Seconds of silence after which a worker counts as gone: several of its beats.
 SILENCE = 30
@@ -27,6 +29,21 @@ def workers(redis: Redis) -> dict[str, int]:
     for member in redis.zrangebyscore(KEY, _now(redis) - SILENCE, "+inf"):
         queue = str(member).split(" ", 1)[0]
         count[queue] = count.get(queue, 0) + 1
+    return count
+
+
+def workers_of_volumes(redis: Redis) -> dict[str | None, int]:
+    """How many live workers bring files to each volume; None: to the one without a name."""
+    queues: dict[str, set[str]] = {}
+    for member in redis.zrangebyscore(KEY, _now(redis) - SILENCE, "+inf"):
+        queue, _, worker = str(member).partition(" ")
+        queues.setdefault(worker, set()).add(queue)
+    count: dict[str | None, int] = {}
+    prefix = f"{QueueName.DOWNLOADS}."
+    for served in queues.values():
+        if str(QueueName.DOWNLOADS) in served:
+            own = next((queue.removeprefix(prefix) for queue in served if queue.startswith(prefix)), None)
+            count[own] = count.get(own, 0) + 1
     return count
 
 

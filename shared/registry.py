@@ -91,7 +91,7 @@ def change(
     model = operations.lock_model(session, model_id)
     if _refuse_new_identity(session, model, fields):
         # What was known, to be repaired or returned to was of the files that the model stood for before.
-        model.facts, model.damaged_files, model.former = None, None, None
+        model.facts, model.damaged_files, model.former, model.volume = None, None, None, None
     merged = {
         name: getattr(model, name, None) for name in HOSTED_FIELDS | LOCAL_FIELDS if _is_set(model, name)
     }

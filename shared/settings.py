@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from shared import setting_checks
 from shared.bandwidth import LEAST_RATE, MOST_RATE, parse_schedule
 from shared.secret_files import SecretFiles, secret_in
+from shared.task_names import VOLUME_NAME
 
 SECRET_KEYS_FILE = "secret-keys"
 ADMIN_TOKEN_FILE = "admin-token"
@@ -76,6 +77,9 @@ class Settings(BaseSettings):
     )
     hf_home: Path | None = _setting(
         "HF_HOME", None, "Its folder `hub` is the cache when HF_HUB_CACHE is empty."
+    )
+    volume: str | None = _setting(
+        "WEIGHBRIDGE_VOLUME", None, "Name of this worker's volume; empty: all share one.", pattern=VOLUME_NAME
     )
     hf_token: SecretStr | None = _setting("HF_TOKEN", None, "Hub token for models without one of their own.")
     hf_hub_offline: bool = _setting(

@@ -1,12 +1,12 @@
 """The sweep: it heals what was lost, from the rows alone. Any number of sweepers may run at once."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.errors import DownloadFailed, FilesGone
@@ -23,7 +23,8 @@ from shared.operations import (
     unfinished,
 )
 from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, OperationKind, OperationStatus
-from shared.task_names import TASK_QUEUES, QueueName, TaskName
+from shared.task_names import TASK_QUEUES, TaskName
+from shared.volumes import key
 
 # Seconds after which a pending operation that nobody took is nudged again, and an unheard purge too.
 NUDGE_AFTER = 10
@@ -42,20 +43,20 @@ class Swept:
     ended: list[Operation]
 
 
-def sweep(session: Session, *, max_attempts: int, slack: Collection[QueueName]) -> Swept:
+def sweep(session: Session, *, max_attempts: int, slack: Callable[[set[str]], Collection[str]]) -> Swept:
     """Heal what was lost. Any number of sweepers may run at once.
 
     Returns running operations whose lease ran out to pending (or ends them), and repeats nudges that nobody
-    took, but only on the `slack` queues, which are empty: where messages wait, a repeat would only pile up.
+    took, but only on slack queues, which are empty: where messages wait, a repeat would only pile up. `slack`
+    says which of these queues are.
     """
     tried = [
         _revive(session, operation_id, max_attempts) for operation_id in session.scalars(_expired()).all()
     ]
     session.flush()
-    kinds = [kind for kind, task in NUDGED_BY.items() if TASK_QUEUES[task] in slack]
-    nudges = [nudge_for(operation) for operation in _nudge_again(session, _waiting(kinds))]
-    if TASK_QUEUES[TaskName.CANCEL] in slack:
-        nudges += [Nudge(TaskName.CANCEL, operation) for operation in _nudge_again(session, _unpurged())]
+    nudges = [nudge_for(operation) for operation in _nudge_again(session, _waiting(), _BY_KIND, slack)]
+    purges = _nudge_again(session, _unpurged(), _queue(str(TASK_QUEUES[TaskName.CANCEL])), slack)
+    nudges += [Nudge(TaskName.CANCEL, operation) for operation in purges]
     unfinished = session.scalars(select(Operation).where(Operation.status.in_(UNFINISHED)))
     ended = session.scalars(_ended_lately())
     return Swept(nudges, list(unfinished), [operation for operation in tried if operation], list(ended))
@@ -81,8 +82,24 @@ def _revive(session: Session, operation_id: uuid.UUID, max_attempts: int) -> Ope
     return operation
 
 
-def _nudge_again(session: Session, due: Any) -> Sequence[Operation]:
-    operations = session.scalars(due.with_for_update(skip_locked=True)).all()
+def _queue(common: Any) -> Any:
+    """SQL: `queue_of` an operation whose kind waits on this queue where it may run anywhere."""
+    return func.concat(common, "." + key(Operation.volume))
+
+
+_BY_KIND = _queue(
+    case({kind: str(TASK_QUEUES[task]) for kind, task in NUDGED_BY.items()}, value=Operation.kind)
+)
+
+
+def _nudge_again(
+    session: Session, due: Any, queue: Any, slack: Callable[[set[str]], Collection[str]]
+) -> Sequence[Operation]:
+    waiting = set(session.scalars(due.with_only_columns(queue).distinct()))
+    if not waiting:
+        return []
+    again = due.where(queue.in_(slack(waiting)))
+    operations = session.scalars(again.with_for_update(skip_locked=True)).all()
     for operation in operations:
         operation.nudged_at = func.now()
     session.flush()
@@ -99,9 +116,8 @@ def _ended_lately() -> Any:
     return select(Operation).where(Operation.finished_at > func.now() - timedelta(seconds=ENDED_LATELY))
 
 
-def _waiting(kinds: Collection[OperationKind]) -> Any:
+def _waiting() -> Any:
     return select(Operation).where(
-        Operation.kind.in_(kinds),
         Operation.status == OperationStatus.PENDING,
         or_(Operation.not_before.is_(None), Operation.not_before <= func.now()),
         _unheard(),

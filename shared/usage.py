@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared import links, manifests, operations, references, storage
+from shared import links, manifests, operations, references, storage, volumes
 from shared.errors import ConfirmationRequired, ModelInUse
 from shared.settings import Settings
 from shared.tables import CachedRepo, Model, ModelSource, Operation, Volume
@@ -78,9 +78,10 @@ class Usage:
 def usage(session: Session, model: Model, *, defaults: Defaults) -> Usage:
     """What deleting the model would mean; for a local path nothing is freed, since its files stay."""
     stay = model.source is ModelSource.PATH
-    there = {} if stay else _there(session, model)
-    free = there.keys() - manifests.oids(manifests.needed_by_others(session, model)) if there else set()
-    free -= _linked(session, model, free)
+    volume = None if stay else _volume(session, model)
+    there = {} if stay else _there(session, model, volume)
+    free = there.keys() - _needed(session, model, volume) if there else set()
+    free -= links.elsewhere(session, volume.name, model.hf_repo, free) if volume and free else set()
     own = manifests.oids([model.manifest] if model.manifest else [])
     former = manifests.oids([model.former["manifest"]] if model.former else [])
     return Usage(
@@ -122,12 +123,17 @@ def _missed(consumer: str, uses: int) -> str:
     return f"{uses} {'use' if uses == 1 else 'uses'} by {consumer} would break."
 
 
-def _linked(session: Session, model: Model, oids: set[str]) -> set[str]:
-    volume = storage.last_look(session) if oids else None
-    return links.elsewhere(session, volume.path, model.hf_repo, oids) if volume else set()
+def _volume(session: Session, model: Model) -> Volume | None:
+    """Where its files are, or what its last download has left; None where nobody has looked."""
+    last = None if model.volume else operations.latest_download(session, model.id)
+    return volumes.place_of(volumes.known(session), model.volume or (last.volume if last else None))
 
 
-def _there(session: Session, model: Model) -> dict[str, int]:
+def _needed(session: Session, model: Model, volume: Volume | None) -> set[str]:
+    return manifests.oids(manifests.needed_by_others(session, model, volume.name if volume else ""))
+
+
+def _there(session: Session, model: Model, volume: Volume | None) -> dict[str, int]:
     """What stands on the volume for a model, by blob: its files, and what unfinished downloads left."""
     blobs: dict[str, int] = {}
     if model.downloaded or model.damaged_files:
@@ -136,9 +142,8 @@ def _there(session: Session, model: Model) -> dict[str, int]:
             for file in manifest["files"]:
                 if manifest is not model.manifest or file["path"] not in missing:
                     blobs[file["oid"]] = file["size"]
-    asked = manifests.oids(manifests.asked_for(session, model.id))
-    volume = storage.last_look(session) if asked else None
-    if volume is not None:
+    asked = manifests.oids(manifests.asked_for(session, model.id)) if volume else set()
+    if volume is not None and asked:
         blobs |= _seen(session, volume, model, asked - blobs.keys())
         for half in volume.half_files or ():
             if half["oid"] in asked:
@@ -148,6 +153,8 @@ def _there(session: Session, model: Model) -> dict[str, int]:
 
 def _seen(session: Session, volume: Volume, model: Model, oids: set[str]) -> dict[str, int]:
     """Of these blobs, those that the last scan saw: a download that did not end may have published some."""
-    wanted = select(CachedRepo.blobs).where(CachedRepo.path == volume.path, CachedRepo.repo == model.hf_repo)
+    wanted = select(CachedRepo.blobs).where(
+        CachedRepo.volume == volume.name, CachedRepo.repo == model.hf_repo
+    )
     seen = (session.scalar(wanted) if oids else None) or {}
     return {oid: seen[oid][0] for oid in oids & seen.keys()}

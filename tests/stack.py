@@ -72,13 +72,13 @@ class Stack:
         address = urlsplit(self.url).netloc
         self.start("api", "gunicorn", "api_service.wsgi:app", "-b", address, *_GUNICORN)
 
-    def start_worker(self, name: str, queue: str, concurrency: int) -> None:
-        """Start one worker pool."""
+    def start_worker(self, name: str, queue: str, concurrency: int, **settings: str) -> None:
+        """Start one worker pool, with these settings beside all."""
         # As deploy/local does: a broker that goes away while workers look for each other ends the worker.
         options = ["-Q", queue, "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"]
         command = ["celery", "-A", "worker_service.app", "worker", *options, "-n", f"{name}@test"]
         port = self.metrics_ports.setdefault(name, _free_port())
-        self.start(name, *command, WEIGHBRIDGE_METRICS_PORT=str(port))
+        self.start(name, *command, WEIGHBRIDGE_METRICS_PORT=str(port), **settings)
 
     def stop(self, name: str, sign: signal.Signals = signal.SIGTERM) -> int:
         """Signal a process and wait for its end; what it leaves is killed."""

@@ -6,17 +6,19 @@ A download that was admitted keeps its room until its attempt ends: what it has 
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared import attempts
 from shared.tables import Model, Operation, OperationStatus
+from shared.volumes import may_be_on
 from worker_service.context import Context
 from worker_service.transfer import bytes_to_take, has_blob
 
-# Postgres's advisory lock of the admission; any number that no other lock of ours has.
+# Postgres's advisory lock of the admission to the volume that all share; any number that no other lock of
+# ours has.
 _LOCK = 0x77656967
 
 
@@ -28,21 +30,27 @@ def admission(context: Context, operation: Operation, missing: frozenset[str]) -
     without an error, the download is admitted. Raises ServiceUnavailable, OperationLost.
     """
     with context.database.session() as session:
-        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        yield lambda: reserved(session, context.settings.cache_dir, missing, but=operation.id)
+        session.execute(select(func.pg_advisory_xact_lock(_lock(context.settings.volume))))
+        yield lambda: reserved(session, context, missing, but=operation.id)
         attempts.admit(session, operation.id, operation.attempt)
 
 
+def _lock(volume: str | None) -> Any:
+    return func.hashtextextended(f"weighbridge admission {volume}", 0) if volume else _LOCK
+
+
 def reserved(
-    session: Session, cache_dir: Path, missing: frozenset[str], *, but: uuid.UUID | None = None
+    session: Session, context: Context, missing: frozenset[str], *, but: uuid.UUID | None = None
 ) -> int:
-    """Bytes that admitted downloads (all `but` one) will still take, beside the `missing` blobs."""
+    """Bytes that admitted downloads of this volume (all `but` one) will still take, beside the `missing`."""
+    cache_dir = context.settings.cache_dir
     admitted = select(Model.hf_repo, Operation.manifest).where(
         Model.id == Operation.model_id,
         Operation.id.is_distinct_from(but),
         Operation.status == OperationStatus.RUNNING,
         Operation.admitted_attempt == Operation.attempt,
         Operation.manifest.is_not(None),
+        may_be_on(Operation.volume, context.volume),
     )
     coming = {
         file["oid"]: file["size"]

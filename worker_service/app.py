@@ -14,7 +14,7 @@ from shared import log, metric_files, tracing
 from shared.broker import celery_options
 from shared.database import Database
 from shared.settings import SettingsError
-from shared.task_names import TASK_QUEUES, QueueName
+from shared.task_names import TASK_QUEUES, QueueName, queue_of_volume
 from worker_service import exporter, lifeline, readiness
 from worker_service.context import context, settings
 from worker_service.sweeper import Sweeper
@@ -83,6 +83,14 @@ def _after_fork(**_: Any) -> None:
 @signals.worker_process_shutdown.connect
 def _before_the_end(**_: Any) -> None:
     tracing.shut_down()
+
+
+@signals.celeryd_after_setup.connect
+def _serve_own_volume(instance: Any, **_: Any) -> None:
+    # Beside each queue of -Q the one for what has to run here.
+    for queue in list(instance.app.amqp.queues.consume_from):
+        if (own := queue_of_volume(queue, _settings.volume)) != queue:
+            instance.app.amqp.queues.select_add(own)
 
 
 @signals.worker_ready.connect

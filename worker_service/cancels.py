@@ -8,6 +8,7 @@ from shared import attempts, operations, progress
 from shared.errors import OperationNotFound
 from shared.manifests import asked_for, needed_of_repo
 from shared.tables import UNFINISHED, Model, Operation, OperationStatus
+from shared.volumes import may_work
 from worker_service import cache
 from worker_service.attempt import about
 from worker_service.context import Context
@@ -30,7 +31,8 @@ def carry_out_cancel(context: Context, operation_id: uuid.UUID) -> None:
 def _carry_out(context: Context, operation: Operation) -> None:
     if operation.status is OperationStatus.RUNNING and operation.cancel_requested_at is not None:
         progress.ask_to_cancel(context.redis, operation.id)
-    if operation.purge_requested_at is not None and operation.status not in UNFINISHED:
+    is_here = may_work(context.volume, operation.volume)
+    if operation.purge_requested_at is not None and operation.status not in UNFINISHED and is_here:
         _purge(context, operation)
 
 
@@ -50,6 +52,6 @@ def _drop_kept(context: Context, model_id: int, repo: str) -> int:
         if model is None or operations.unfinished(session, model_id):
             return 0
         # What the model has stays: an update that was canceled has brought the rest.
-        needed = needed_of_repo(session, repo, but=None if model.downloaded else model_id)
+        needed = needed_of_repo(session, repo, context.volume, but=None if model.downloaded else model_id)
         asked = asked_for(session, model_id)
         return cache.drop_unfinished(context.settings.cache_dir, repo, asked, needed, beat=beat)

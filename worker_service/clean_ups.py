@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import attempts, clean_up, events, operations, storage
-from shared.clean_up import ItemKind
+from shared.clean_up_items import ItemKind
 from shared.errors import ModelNotFound, OperationConflict
 from shared.events import EventType
 from shared.manifests import asked_for, awaited, needed_by_others, needed_of_repo
@@ -21,6 +21,7 @@ from shared.progress import Progress
 from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, Result
 from shared.task_names import TaskName
 from shared.usage import Defaults
+from shared.volumes import may_be_on
 from worker_service import cache
 from worker_service.attempt import Attempt, AttemptStopped
 from worker_service.context import Context
@@ -45,13 +46,14 @@ def evict(context: Context) -> Nudge | None:
     if settings.cache_quota_bytes is None or not settings.cache_evict:
         return None
     with context.database.session() as session:
-        if clean_up.unfinished(session) is not None:
+        if clean_up.unfinished(session, context.volume) is not None:
             return None
         found = clean_up.plan(
             session,
             unused=_ANY_TIME,
             quota_bytes=settings.cache_quota_bytes,
             defaults=Defaults.of(settings),
+            volume=context.volume,
         )
         if not found.quota or not found.quota.evict:
             return None
@@ -129,12 +131,12 @@ def _partial(context: Context, hold: Hold, item: Mapping[str, Any]) -> int:
     cache_dir = context.settings.cache_dir
     if item["model_id"] is None:
         with context.database.session() as session:
-            return purge_partials(cache_dir, set(item["blobs"]) - awaited(session))
+            return purge_partials(cache_dir, set(item["blobs"]) - awaited(session, context.volume))
     with hold(item["repo"]) as (session, beat):
         model = session.get(Model, item["model_id"])
         if model is None or operations.unfinished(session, model.id) is not None:
             return 0
-        asked, needed = asked_for(session, model.id), needed_of_repo(session, item["repo"])
+        asked, needed = asked_for(session, model.id), needed_of_repo(session, item["repo"], context.volume)
         return cache.drop_unfinished(cache_dir, item["repo"], asked, needed, beat=beat)
 
 
@@ -144,7 +146,7 @@ def _old_revision(context: Context, hold: Hold, item: Mapping[str, Any]) -> int:
         with context.database.session() as session:
             _forget_former(session, item["model_id"], commit)
     with hold(repo) as (session, beat):
-        needed = needed_of_repo(session, repo)
+        needed = needed_of_repo(session, repo, context.volume)
         if any(manifest["commit"] == commit for manifest in needed):
             return 0
         return cache.drop_revision(context.settings.cache_dir, repo, commit, needed, beat=beat)
@@ -169,11 +171,11 @@ def _unused_model(context: Context, hold: Hold, item: Mapping[str, Any]) -> int:
         model = session.get(Model, item["model_id"])
         if model is None or model.downloaded or operations.unfinished(session, model.id) is not None:
             return 0
-        needed = needed_by_others(session, model)
+        needed = needed_by_others(session, model, context.volume)
         kept = storage.kept_manifests(model)
         cache_dir = context.settings.cache_dir
         freed = sum(cache.remove(cache_dir, item["repo"], one, needed, beat=beat) for one in kept)
-        model.former = None
+        model.former = model.volume = None
     return freed
 
 
@@ -197,15 +199,18 @@ def _let_go(session: Session, context: Context, model_id: int) -> bool:
 def _unused_repo(context: Context, hold: Hold, item: Mapping[str, Any]) -> int:
     repo = item["repo"]
     with hold(repo) as (session, beat):
-        if needed_of_repo(session, repo) or session.scalar(_models_about_to(repo)) is not None:
+        coming = session.scalar(_models_about_to(repo, context.volume))
+        if needed_of_repo(session, repo, context.volume) or coming is not None:
             return 0
         beat()
         return cache.drop_repo(context.settings.cache_dir, repo)
 
 
-def _models_about_to(repo: str) -> Any:
+def _models_about_to(repo: str, volume: str) -> Any:
     """A model whose unfinished operation may rely on what is there, though it has no manifest yet."""
-    busy = select(Operation.model_id).where(Operation.status.in_(UNFINISHED))
+    busy = select(Operation.model_id).where(
+        Operation.status.in_(UNFINISHED), may_be_on(Operation.volume, volume)
+    )
     return select(Model.id).where(Model.hf_repo == repo, Model.id.in_(busy)).limit(1)
 
 

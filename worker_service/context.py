@@ -38,6 +38,11 @@ class Context:
         watch_postgres(database.engine)
         return cls(settings, database, connect(settings), SecretBox.from_settings(settings))
 
+    @property
+    def volume(self) -> str:
+        """The name of this worker's volume: its own, or the path of the cache that all share."""
+        return self.settings.volume or str(self.settings.cache_dir)
+
     def token(self, model: Model) -> str | None:
         """The Hub token for a model: its own, else the installation's. Raises UndecryptableSecret."""
         common = self.settings.hf_token

@@ -43,7 +43,11 @@ def run_delete(context: Context, operation_id: uuid.UUID) -> None:
     """Take the delete, if it still waits, and see it to an end."""
     with context.database.session() as session:
         operation = attempts.begin(
-            session, operation_id, worker=context.worker, lease_seconds=context.settings.lease_seconds
+            session,
+            operation_id,
+            worker=context.worker,
+            lease_seconds=context.settings.lease_seconds,
+            volume=context.volume,
         )
     if operation is None:
         return
@@ -91,7 +95,7 @@ def _look(context: Context, operation: Operation) -> tuple[_Files | None, dict[s
         if model is None or not model.hf_repo:
             return None, {"was_there": False, "bytes": 0}
         files = _Files(model.hf_repo, kept_manifests(model), asked_for(session, model.id))
-        needed = oids(needed_of_repo(session, files.repo, but=model.id))
+        needed = oids(needed_of_repo(session, files.repo, context.volume, but=model.id))
     cache_dir = context.settings.cache_dir
     # A canceled download of files that others have brought has left nothing of its own.
     was_there = cache.has_names(cache_dir, files.repo, files.kept) or cache.any_there(
@@ -105,7 +109,7 @@ def _unlink(context: Context, operation: Operation, files: _Files) -> int:
     with holding(
         context, files.repo, ask=lambda session: attempts.check(session, operation.id, operation.attempt)
     ) as (session, beat):
-        needed = needed_of_repo(session, files.repo, but=operation.model_id)
+        needed = needed_of_repo(session, files.repo, context.volume, but=operation.model_id)
         freed = sum(
             cache.remove(cache_dir, files.repo, manifest, needed, beat=beat) for manifest in files.kept
         )

@@ -157,7 +157,7 @@ def _doubted(context: Context, manifest: Manifest, damaged: list[dict[str, Any]]
     """Blobs whose bytes may be wrong: of a repair those that a verify named, else what no model has."""
     if damaged is None or len(damaged) >= MOST_DAMAGED:
         with context.database.session() as session:
-            return {file.oid for file in manifest.files} - vouched_for(session, manifest.repo)
+            return {file.oid for file in manifest.files} - vouched_for(session, manifest.repo, context.volume)
     corrupt = {file["path"] for file in damaged if file["problem"] == Problem.CORRUPT}
     return {file.oid for file in manifest.files if file.path in corrupt}
 
@@ -165,7 +165,7 @@ def _doubted(context: Context, manifest: Manifest, damaged: list[dict[str, Any]]
 def _right_elsewhere(context: Context, repo: str) -> set[str]:
     """What the models of another repository vouch for; a blob that is damaged anywhere is read first."""
     with context.database.session() as session:
-        return vouched_for(session, repo) - damaged_blobs(session)
+        return vouched_for(session, repo, context.volume) - damaged_blobs(session)
 
 
 def _wrong_blobs(
@@ -211,6 +211,7 @@ def columns_of(context: Context, manifest: Manifest, model: Model) -> dict[str, 
         "commit_hash": manifest.commit,
         "local_path": str(snapshot_path(context.settings.cache_dir, manifest.repo, manifest.commit, path)),
         "file_size_bytes": manifest.total_bytes,
+        "volume": context.volume,
         "checksum": checksum(manifest),
         "manifest": as_json(manifest),
         "facts": model_facts.as_json(facts.from_files(context, manifest, facts.kept(context, model.id))),

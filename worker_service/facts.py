@@ -7,6 +7,7 @@ from shared.events import EventType
 from shared.manifests import Manifest, from_json
 from shared.model_facts import Facts
 from shared.tables import Model, ModelSource
+from shared.volumes import is_on
 from worker_service.context import Context
 from worker_service.transfer import snapshot_path
 
@@ -30,7 +31,7 @@ def fill_in(context: Context) -> None:
     """Look into the files of downloaded models of which nothing is known yet. Raises ServiceUnavailable."""
     here = Model.downloaded.is_(True), Model.manifest.is_not(None), Model.facts.is_(None)
     unknown = select(Model.id, Model.hf_repo, Model.revision, Model.manifest).where(
-        Model.source == ModelSource.HUGGINGFACE, *here
+        Model.source == ModelSource.HUGGINGFACE, *here, is_on(Model.volume, context.volume)
     )
     with context.database.session() as session:
         rows = session.execute(unknown.order_by(Model.id).limit(_MOST_FILLED_IN)).all()

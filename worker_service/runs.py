@@ -46,7 +46,11 @@ def run(context: Context, operation_id: uuid.UUID, work: Work) -> None:
     """Take the operation, if it still waits, and see it to an end of this attempt."""
     with context.database.session() as session:
         operation = attempts.begin(
-            session, operation_id, worker=context.worker, lease_seconds=context.settings.lease_seconds
+            session,
+            operation_id,
+            worker=context.worker,
+            lease_seconds=context.settings.lease_seconds,
+            volume=context.volume,
         )
     if operation is None:
         log.debug("nothing to do", operation=str(operation_id))

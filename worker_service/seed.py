@@ -120,6 +120,7 @@ def _adopt(session: Session, context: Context, spec: Spec) -> None:
         return
     model.download_status, model.downloaded, model.downloaded_at = DownloadStatus.DOWNLOADED, True, func.now()
     model.commit_hash, model.local_path, model.error = commit, str(path), None
+    model.volume = context.volume
     model.verified_at = func.now() if len(oid) == 64 else None
     model.file_size_bytes, model.checksum = size, f"sha256:{sha256}"
     file_facts = {"path": spec.file, "size": size, "oid": oid, "is_lfs": len(oid) == 64}

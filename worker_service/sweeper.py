@@ -5,7 +5,6 @@ import random
 import threading
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from celery import Celery
@@ -25,6 +24,8 @@ from shared import (
     sessions,
     storage,
     sweep,
+    turns,
+    volumes,
 )
 from shared.broker import ring
 from shared.errors import ServiceUnavailable
@@ -33,16 +34,18 @@ from shared.manifests import from_json
 from shared.metrics import metrics
 from shared.operations import Nudge, nudge_for, unfinished
 from shared.tables import IDEMPOTENCY_KEPT, DownloadStatus, IdempotencyKey, Model, ModelSource, Operation
-from shared.task_names import QueueName
 from worker_service import cache, clean_ups, facts
 from worker_service.context import Context
 from worker_service.heartbeat import Heartbeat
 from worker_service.machine import Gauge
 from worker_service.transfer import published_files
-from worker_service.volume import note_volume, scan_volume
+from worker_service.volume import claim_found, note_volume, scan_volume
 
 # Seconds between looks for downloaded models whose files are gone, and for outworn idempotency keys.
 LOOK_AT_FILES = 60
+# Part of a period before another round may begin: less than the shortest wait of a timer, so that a worker
+# that is alone always finds that its turn has come.
+ROUND = 0.75
 
 log = structlog.get_logger(__name__)
 
@@ -94,13 +97,37 @@ class Sweeper:
             log.exception("sweep broke")
 
     def sweep(self) -> None:
-        """One round. Raises ServiceUnavailable, RedisError: then the next round does it."""
-        redis, settings = self._context.redis, self._context.settings
+        """One round: what only this worker can tell, and what is anybody's, if its turn has come.
+
+        Raises ServiceUnavailable, RedisError: then the next round does it.
+        """
+        context, period = self._context, self._context.settings.sweep_seconds
         # The rows first: what they say must be true while Redis is away, too.
+        if self._is_turn("sweep", period):
+            self._heal()
+        presence.beat(context.redis, self._worker, self._queues)
+        fleet.note(context.redis, self._gauge.read())
+        if self._is_turn(f"look {context.volume}", period):
+            note_volume(context)
+        self._scan()
+        if time.monotonic() - self._looked_at_files > LOOK_AT_FILES:
+            self._looked_at_files = time.monotonic()
+            if self._is_turn("forget", LOOK_AT_FILES):
+                forget_outworn(context)
+            if self._is_turn(f"files {context.volume}", LOOK_AT_FILES):
+                mark_missing(context)
+                for nudge in take_back(context):
+                    ring(self._app, nudge)
+        metrics().last_sweep.set_to_current_time()
+
+    def _is_turn(self, chore: str, period: float) -> bool:
         with self._context.database.session() as session:
-            found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=self._slack())
-        presence.beat(redis, self._worker, self._queues)
-        fleet.note(redis, self._gauge.read())
+            return turns.take(session, chore, seconds=period * ROUND)
+
+    def _heal(self) -> None:
+        redis, settings = self._context.redis, self._context.settings
+        with self._context.database.session() as session:
+            found = sweep.sweep(session, max_attempts=settings.max_attempts, slack=self._slack)
         # Left where Redis was away at their end, or renewed by a sweep that saw them unfinished just before.
         claims.drop(redis, found.ended)
         progress.forget_wishes(redis, [operation.id for operation in found.ended])
@@ -109,35 +136,31 @@ class Sweeper:
         for nudge in found.nudges:
             log.info("nudged again", operation=nudge.operation_id, task=str(nudge.task))
             ring(self._app, nudge)
-        note_volume(self._context)
-        self._scan()
-        if time.monotonic() - self._looked_at_files > LOOK_AT_FILES:
-            self._looked_at_files = time.monotonic()
-            forget_outworn(self._context)
-            mark_missing(self._context)
-            for nudge in take_back(self._context):
-                ring(self._app, nudge)
-        metrics().last_sweep.set_to_current_time()
 
     def _scan(self) -> None:
-        """Every few minutes, and when somebody waits for it whose nudge was lost."""
+        """Every few minutes, and when somebody waits for it whose nudge was lost; a new worker sooner."""
         context = self._context
         with context.database.session() as session:
-            is_wanted = storage.is_scan_wanted(session, str(context.settings.cache_dir))
+            is_wanted = storage.is_scan_wanted(session, context.volume)
+        is_new = self._scanned == -math.inf
         if is_wanted or time.monotonic() - self._scanned > context.settings.scan_seconds:
             self._scanned = time.monotonic()
+            period = context.settings.sweep_seconds if is_new or is_wanted else context.settings.scan_seconds
+            if not self._is_turn(f"scan {context.volume}", period):
+                return
+            claim_found(context)
             scan_volume(context, on_step=self._heartbeat.beat)
             facts.fill_in(context)
             clean_up = clean_ups.evict(context)
             if clean_up is not None:
                 ring(self._app, clean_up)
 
-    def _slack(self) -> list[QueueName]:
-        """The empty queues; none while Redis is away, when nobody would hear a bell."""
+    def _slack(self, queues: set[str]) -> set[str]:
+        """Those that are empty; none while Redis is away, when nobody would hear a bell."""
         try:
-            return [queue for queue in QueueName if not self._context.redis.llen(f"weighbridge:{queue}")]
+            return {queue for queue in queues if not self._context.redis.llen(f"weighbridge:{queue}")}
         except RedisError:
-            return []
+            return set()
 
 
 def forget_outworn(context: Context) -> None:
@@ -151,11 +174,15 @@ def forget_outworn(context: Context) -> None:
 
 
 def mark_missing(context: Context) -> None:
-    """Downloaded models whose files are gone from the volume are not downloaded any more."""
+    """Downloaded models whose files are gone from this worker's volume are not downloaded any more."""
     wanted = select(Model.id, Model.local_path).where(
         Model.downloaded.is_(True), Model.source == ModelSource.HUGGINGFACE
     )
     with context.database.session() as session:
+        others = any(volume.name != context.volume for volume in volumes.known(session))
+        # A row that says nothing may be of another volume, where there is one.
+        is_here = volumes.is_on if others else volumes.may_be_on
+        wanted = wanted.where(is_here(Model.volume, context.volume))
         rows = session.execute(wanted).all()
     for model_id, path in rows:
         if not cache.is_there(path or ""):
@@ -174,25 +201,29 @@ def take_back(context: Context) -> list[Nudge]:
     Returns the bells to ring.
     """
     lost = Model.download_status == DownloadStatus.NOT_DOWNLOADED, Model.damaged_files.is_not(None)
-    wanted = select(Model.id, Model.local_path).where(Model.source == ModelSource.HUGGINGFACE, *lost)
+    wanted = select(Model.id, Model.local_path).where(
+        Model.source == ModelSource.HUGGINGFACE, *lost, volumes.may_be_on(Model.volume, context.volume)
+    )
     with context.database.session() as session:
         rows = session.execute(wanted.order_by(Model.id)).all()
     nudges = []
     for model_id in (model_id for model_id, path in rows if cache.is_there(path or "")):
         with context.database.session() as session:
-            operation = _take_back(session, context.settings.cache_dir, model_id)
+            operation = _take_back(session, context, model_id)
         if operation is not None:
             nudges.append(nudge_for(operation))
             log.info("files are back", model=model_id, operation=str(operation.id))
     return nudges
 
 
-def _take_back(session: Session, cache_dir: Path, model_id: int) -> Operation | None:
+def _take_back(session: Session, context: Context, model_id: int) -> Operation | None:
     model = session.get(Model, model_id, with_for_update=True)
     # Somebody may have asked for a download meanwhile.
     if model is None or not model.manifest or not model.damaged_files or unfinished(session, model_id):
         return None
     manifest = from_json(str(model.hf_repo), str(model.revision), model.manifest)
-    if not published_files(cache_dir, manifest.repo, manifest.commit, manifest.files):
+    if not published_files(context.settings.cache_dir, manifest.repo, manifest.commit, manifest.files):
         return None
-    return adoption.take_over(session, model, manifest.commit, requested_by="sweep")
+    return adoption.take_over(
+        session, model, manifest.commit, volume=context.settings.volume, requested_by="sweep"
+    )

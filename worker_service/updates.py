@@ -86,7 +86,7 @@ def _drop_older(context: Context, repo: str, manifest: ManifestJson | None) -> N
         return
     try:
         with holding(context, repo) as (session, beat):
-            needed = needed_of_repo(session, repo)
+            needed = needed_of_repo(session, repo, context.volume)
             freed = cache.remove(context.settings.cache_dir, repo, manifest, needed, beat=beat)
     except (CachePermissionDenied, ServiceUnavailable) as error:
         log.warning("older files stay", code=error.code, detail=error.detail)

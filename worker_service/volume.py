@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from shared import events, storage
+from shared import events, storage, volumes
 from shared.manifests import awaited
 from shared.storage import Look
-from worker_service import scan
+from shared.tables import Model, ModelSource
+from worker_service import cache, scan
 from worker_service.context import Context
 from worker_service.scan import Known
 from worker_service.transfer import allocated_bytes, half_files, partial_bytes, touched_at
@@ -29,13 +30,13 @@ def note_volume(context: Context) -> None:
     cache_dir = context.settings.cache_dir
     try:
         with context.database.session() as session:
-            queued = awaited(session)
+            queued = awaited(session, context.volume)
         seen = look(cache_dir, queued)
     except OSError as error:
         log.warning("volume not seen", path=str(cache_dir), error=error.strerror)
         return
     with context.database.session() as session:
-        storage.note(session, str(cache_dir), seen)
+        storage.note(session, context.volume, seen)
 
 
 def look(cache_dir: Path, queued: Set[str]) -> Look:
@@ -61,19 +62,50 @@ def _nothing() -> None:
     """What is done at each step unless somebody wants to know."""
 
 
+def claim_found(context: Context) -> None:
+    """Say of models whose files are here that they are: their rows are older than this volume's name.
+
+    Raises ServiceUnavailable.
+    """
+    if context.settings.volume is None:
+        return
+    cache_dir = str(context.settings.cache_dir)
+    unsaid = select(Model.id, Model.local_path).where(
+        or_(Model.downloaded.is_(True), Model.damaged_files.is_not(None)),
+        Model.source == ModelSource.HUGGINGFACE,
+        volumes.key(Model.volume).is_(None),
+        Model.local_path.startswith(f"{cache_dir}/", autoescape=True),
+    )
+    with context.database.session() as session:
+        rows = session.execute(unsaid).all()
+    found = [model_id for model_id, path in rows if cache.is_there(path or "")]
+    if not found:
+        return
+    still = Model.id.in_(found), volumes.key(Model.volume).is_(None)
+    with context.database.session() as session:
+        session.execute(
+            update(Model).where(*still).values(volume=context.volume, updated_at=Model.updated_at)
+        )
+    log.info("models are on this volume", volume=context.volume, models=len(found))
+
+
 def scan_volume(context: Context, *, on_step: Callable[[], None] = _nothing) -> None:
     """Look at what the cache holds and keep it; `on_step` hears now and then that it goes on.
 
     Raises ServiceUnavailable. Scanners of one volume take turns, so that the rows never go back to what an
-    earlier one saw.
+    earlier one saw. Who had to wait while a whole scan began and ended has its answer: many that end at once
+    share one look.
     """
     cache_dir = context.settings.cache_dir
     with context.database.session() as session:
-        storage.hold(session, str(cache_dir))
+        asked = storage.clock(session)
+        storage.hold(session, context.volume)
+        if storage.was_scanned_since(session, context.volume, asked):
+            return
         began = storage.clock(session)
         known = {
             repo: Known(folders, read_at.timestamp())
-            for repo, folders, read_at in storage.known(session, str(cache_dir))
+            for repo, folders, read_at in storage.known(session, context.volume)
         }
         try:
             found = scan.scan(cache_dir, known, beat=_Beat(session, on_step))
@@ -83,7 +115,7 @@ def scan_volume(context: Context, *, on_step: Callable[[], None] = _nothing) -> 
             return
         storage.keep_scan(
             session,
-            str(cache_dir),
+            context.volume,
             began=began,
             changed=[vars(repo) for repo in found.changed],
             gone=found.gone,

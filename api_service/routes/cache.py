@@ -23,9 +23,9 @@ from api_service.schemas.cache import (
 from api_service.schemas.errors import ProblemSchema
 from api_service.schemas.models import ModelSchema
 from api_service.schemas.operations import OperationSchema
-from shared import adoption, clean_up, events, links, registry, storage
+from shared import adoption, clean_up, events, links, registry, storage, volumes
 from shared.audit import Action, changed_fields
-from shared.clean_up import Item, ItemKind, Plan
+from shared.clean_up_items import Item, ItemKind, Plan
 from shared.errors import ConfirmationRequired, RepoInUse
 from shared.events import EventType
 from shared.manifests import oids
@@ -50,8 +50,8 @@ _COLUMNS = {
 def list_repos(query: dict[str, Any]) -> Any:
     """Every repository of the cache as the last scan saw it, managed or not."""
     with parts().database.session() as session:
-        volume = storage.last_look(session)
-        wanted = _filtered(storage.cached_repos(volume.path if volume else ""), query)
+        known = [volume.name for volume in volumes.known(session)]
+        wanted = _filtered(storage.cached_repos(known), query)
         found, header = page_of(session, wanted, page=query["page"], page_size=query["page_size"])
         return _bodies(session, found), {"X-Pagination": header}
 
@@ -65,8 +65,8 @@ def delete_repo(query: dict[str, Any]) -> Any:
     """Remove a repository that no model of the register has. Not there: 200, and nothing is done."""
     repo = query["repo"]
     with parts().database.session() as session:
-        found = _cached(session, repo)
-        models = storage.models_of(session, [repo]).get(repo, [])
+        found = storage.cached_repo(session, repo, query.get("volume"))
+        models = storage.models_of(session, found.volume if found else "", [repo]).get(repo, [])
         if models:
             raise RepoInUse(models=[{"id": model.id, "name": model.name} for model in models])
         size = _freed_with(session, found) if found else 0
@@ -80,6 +80,7 @@ def delete_repo(query: dict[str, Any]) -> Any:
                 id=f"repo:{repo}",
                 kind=ItemKind.UNUSED_REPO,
                 repo=repo,
+                volume=found.volume,
                 bytes=size,
                 reason="Asked for by name.",
                 suggested=False,
@@ -151,13 +152,8 @@ def _asked(operation: Operation, *, is_new: bool) -> Any:
     return operation_bodies([operation])[0], 202 if is_new else 200
 
 
-def _cached(session: Session, repo: str) -> CachedRepo | None:
-    volume = storage.last_look(session)
-    return session.get(CachedRepo, (volume.path, repo)) if volume else None
-
-
 def _freed_with(session: Session, repo: CachedRepo) -> int:
-    linked = links.elsewhere(session, repo.path, repo.repo, repo.blobs)
+    linked = links.elsewhere(session, repo.volume, repo.repo, repo.blobs)
     return repo.size_bytes - sum(repo.blobs[oid][0] for oid in linked)
 
 
@@ -165,17 +161,24 @@ def _filtered(wanted: Select[CachedRepo], query: dict[str, Any]) -> Select[Cache
     if "managed" in query:
         managed = storage.is_managed()
         wanted = wanted.where(managed if query["managed"] else ~managed)
+    if "volume" in query:
+        wanted = wanted.where(CachedRepo.volume == query["volume"])
     if "q" in query:
         wanted = wanted.where(CachedRepo.repo.icontains(query["q"], autoescape=True))
     column = _COLUMNS[query["sort"].lstrip("-")]
     order = column.desc() if query["sort"].startswith("-") else column.asc()
-    return wanted.order_by(order.nulls_last(), CachedRepo.repo).options(undefer(CachedRepo.blobs))
+    return wanted.order_by(order.nulls_last(), CachedRepo.repo, CachedRepo.volume).options(
+        undefer(CachedRepo.blobs)
+    )
 
 
 def _bodies(session: Session, found: Sequence[CachedRepo]) -> list[dict[str, Any]]:
-    """One query for the models of all of them."""
-    models = storage.models_of(session, [repo.repo for repo in found])
-    return [_body(repo, models.get(repo.repo, [])) for repo in found]
+    """One query for the models of each volume."""
+    models = {
+        name: storage.models_of(session, name, [repo.repo for repo in found if repo.volume == name])
+        for name in {repo.volume for repo in found}
+    }
+    return [_body(repo, models[repo.volume].get(repo.repo, [])) for repo in found]
 
 
 def _body(repo: CachedRepo, models: Sequence[Model]) -> dict[str, Any]:
@@ -184,6 +187,7 @@ def _body(repo: CachedRepo, models: Sequence[Model]) -> dict[str, Any]:
     used = [at for at in (repo.accessed_at, *(model.last_used_at for model in models)) if at]
     return {
         "repo": repo.repo,
+        "volume": repo.volume,
         "size_bytes": repo.size_bytes,
         "managed_bytes": sum(repo.blobs.get(oid, [0])[0] for oid in oids(kept)),
         "file_count": repo.file_count,

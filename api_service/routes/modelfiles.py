@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, select, union
+from sqlalchemy import Select, func, select, union
 from sqlalchemy.orm import Session
 
 from api_service.blueprint import Blueprint
@@ -23,7 +23,7 @@ from api_service.schemas.modelfiles import (
     ModelFilesQuery,
     ModelFilesSchema,
 )
-from shared import fleet, memory, model_facts, operations, quantization, storage
+from shared import fleet, memory, model_facts, operations, quantization, volumes
 from shared.catalog import Entry
 from shared.fleet import Machine
 from shared.model_facts import Facts
@@ -43,11 +43,10 @@ blueprint = Blueprint(
 def list_model_files(query: dict[str, Any]) -> Any:
     """What is on the volume and in the register, grouped by repository; `include=storage`: the volume too."""
     with parts().database.session() as session:
-        volume = storage.last_look(session)
-        path = volume.path if volume else ""
-        named = _named(path, query.get("q"))
+        names = [volume.name for volume in volumes.known(session)]
+        named = _named(names, query.get("q"))
         repos, header = page_of(session, named, page=query["page"], page_size=query["page_size"])
-        repositories = _repositories(session, path, repos)
+        repositories = _repositories(session, names, repos)
     body = {
         "repositories": repositories,
         "storage": storage_body() if query.get("include") == "storage" else None,
@@ -102,15 +101,15 @@ def _said_by_hub(query: dict[str, Any], repo: str, filename: str | None) -> tupl
     return facts_of(hub, answer.said, path), answer.stale
 
 
-def _named(path: str, q: str | None) -> Select[str]:
+def _named(names: Sequence[str], q: str | None) -> Select[str]:
     """The names of all repositories, in the order of the alphabet."""
     registered = select(Model.hf_repo.label("repo")).where(Model.source == ModelSource.HUGGINGFACE)
-    both = union(registered, select(CachedRepo.repo).where(CachedRepo.path == path)).subquery()
+    both = union(registered, select(CachedRepo.repo).where(CachedRepo.volume.in_(names))).subquery()
     wanted = select(both.c.repo).order_by(both.c.repo)
     return wanted.where(both.c.repo.icontains(q, autoescape=True)) if q else wanted
 
 
-def _repositories(session: Session, path: str, repos: Sequence[str]) -> list[dict[str, Any]]:
+def _repositories(session: Session, names: Sequence[str], repos: Sequence[str]) -> list[dict[str, Any]]:
     """Whatever their number: one query for the models, one for their operations, one for the volume."""
     of_hub = select(Model).where(Model.source == ModelSource.HUGGINGFACE, Model.hf_repo.in_(repos))
     models = session.scalars(of_hub.order_by(Model.model_file.nulls_first(), Model.revision)).all()
@@ -118,10 +117,12 @@ def _repositories(session: Session, path: str, repos: Sequence[str]) -> list[dic
     progress = {
         body["model_id"]: body for body in operation_bodies(list(active.values()), in_model_words=True)
     }
-    sizes = select(CachedRepo.repo, CachedRepo.size_bytes).where(
-        CachedRepo.path == path, CachedRepo.repo.in_(repos)
+    sizes = (
+        select(CachedRepo.repo, func.sum(CachedRepo.size_bytes))
+        .where(CachedRepo.volume.in_(names), CachedRepo.repo.in_(repos))
+        .group_by(CachedRepo.repo)
     )
-    on_disk = {row[0]: row[1] for row in session.execute(sizes)}
+    on_disk = {row[0]: int(row[1]) for row in session.execute(sizes)}
     known = machines()
     entries = {entry.repo: entry for entry in reversed(parts().catalog.entries)}
     by_repo: dict[str, list[Model]] = {repo: [] for repo in repos}

@@ -204,6 +204,7 @@ def _filtered(query: dict[str, Any]) -> Select[Model]:
         "status": Model.download_status,
         "is_active": Model.is_active,
         "hf_repo": Model.hf_repo,
+        "volume": Model.volume,
         "name": Model.name,
     }
     for name, column in same.items():

@@ -4,11 +4,14 @@ from marshmallow import fields, validate
 
 from api_service.schemas.base import BaseSchema, Flag, PageQuery, ReplySchema, Text
 from api_service.schemas.models import HubFields, inside_repository
-from shared.clean_up import ItemKind
+from shared.clean_up_items import ItemKind
 from shared.hub_names import repo_id_problem
 from shared.tables import Category
 
 CACHE_SORTS = ("repo", "sizeBytes", "lastUsedAt", "modifiedAt", "fileCount")
+
+
+_WHICH = {"description": "Required where several volumes hold the repository."}
 
 
 def _repo(text: str) -> None:
@@ -21,6 +24,7 @@ class CacheQuery(PageQuery):
 
     managed = fields.Boolean(metadata={"description": "Whether a model of the register has files of it."})
     q = Text(metadata={"description": "Part of the repository's name."})
+    volume = Text(most=4096, metadata={"description": "The volume whose cache has it."})
     sort = fields.String(
         load_default="-sizeBytes",
         validate=validate.OneOf([sign + name for name in CACHE_SORTS for sign in ("", "-")]),
@@ -50,6 +54,7 @@ class CachedRepoSchema(ReplySchema):
     """A repository of the cache as the last scan saw it, whoever downloaded it."""
 
     repo = fields.String()
+    volume = fields.String()
     size_bytes = fields.Integer(metadata={"description": "Its files, each once."})
     managed_bytes = fields.Integer(metadata={"description": "Of them, those of models of the register."})
     file_count = fields.Integer()
@@ -68,6 +73,7 @@ class CacheDeleteQuery(BaseSchema):
     """Which repository goes."""
 
     repo = Text(required=True, checks=[_repo])
+    volume = Text(most=4096, metadata=_WHICH)
     confirm = fields.Boolean(load_default=False)
 
 
@@ -82,6 +88,7 @@ class AdoptSchema(HubFields):
         checks=[inside_repository],
         metadata={"description": "null: all files of the commit that are here."},
     )
+    volume = Text(most=4096, metadata=_WHICH)
     name = Text(metadata={"description": "Unique; made from the repository and file where it is absent."})
     category = fields.Enum(Category, by_value=True, allow_none=True)
 
@@ -96,6 +103,7 @@ class PlanItemSchema(ReplySchema):
     """Something that could go from the volume."""
 
     id = fields.String(metadata={"description": "Says the same thing in every plan."})
+    volume = fields.String(metadata={"description": "Items of one volume can go together."})
     kind = fields.Enum(ItemKind, by_value=True)
     repo = fields.String(allow_none=True)
     commit_hash = fields.String(allow_none=True)

@@ -268,6 +268,9 @@ class ModelSchema(ReplySchema):
     downloaded_at = fields.DateTime(allow_none=True)
     local_path = fields.String(allow_none=True)
     file_size_bytes = fields.Integer(allow_none=True)
+    volume = fields.String(
+        allow_none=True, metadata={"description": "The volume that has its files, as in GET /api/storage."}
+    )
     checksum = fields.String(allow_none=True)
     unsafe_files = fields.List(
         fields.String(),
@@ -324,6 +327,7 @@ class ModelQuery(PageQuery):
     installed = fields.Boolean()
     is_active = fields.Boolean()
     hf_repo = Text()
+    volume = Text(most=4096, metadata={"description": "The volume that has its files."})
     name = Text()
     q = Text(metadata={"description": "Part of the name, repository or file."})
     architecture = Text(metadata={"description": "In any case."})

@@ -64,6 +64,14 @@ class OperationSchema(ReplySchema):
     max_bytes_per_second = fields.Integer(
         allow_none=True, metadata={"description": "Its own limit; null: none but the one of all downloads."}
     )
+    volume = fields.String(
+        allow_none=True,
+        metadata={"description": "The volume where it runs, or has to; null: any, or there was only one."},
+    )
+    waiting_for = fields.String(
+        allow_none=True,
+        metadata={"description": "What a pending one waits for beside its turn: its volume has no worker."},
+    )
     started_at = fields.DateTime(allow_none=True)
     updated_at = fields.DateTime(allow_none=True)
     error = fields.Nested(FailureSchema, allow_none=True)
@@ -80,7 +88,11 @@ class OperationQuery(PageQuery):
 
 
 def progress_object(
-    operation: Operation, live: Progress | None, *, in_model_words: bool = False
+    operation: Operation,
+    live: Progress | None,
+    *,
+    in_model_words: bool = False,
+    waiting_for: str | None = None,
 ) -> dict[str, Any]:
     """The progress object of an operation: the row's truth, with the live bytes of its running attempt."""
     words = MODEL_WORDS if in_model_words and operation.kind is OperationKind.DOWNLOAD else {}
@@ -95,6 +107,8 @@ def progress_object(
         "result": operation.result,
         "bytes_freed": operation.bytes_freed,
         "max_bytes_per_second": operation.max_bytes_per_second,
+        "volume": operation.volume,
+        "waiting_for": waiting_for,
         "started_at": operation.started_at,
         "updated_at": operation.updated_at,
         "error": operation.error,

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from api_service.schemas.base import BaseSchema, ReplySchema
+from api_service.schemas.base import BaseSchema, ReplySchema, Text
 
 _UNTIL_SCANNED = {"description": "null until the cache has been scanned."}
 
@@ -27,8 +27,32 @@ class CacheSchema(ReplySchema):
     )
 
 
+class VolumeSchema(ReplySchema):
+    """One volume in bytes, as a worker of it saw it last."""
+
+    name = fields.String(
+        metadata={"description": "WEIGHBRIDGE_VOLUME of its workers; without, the path of their cache."}
+    )
+    total_bytes = fields.Integer()
+    used_bytes = fields.Integer()
+    available_bytes = fields.Integer()
+    reserved_bytes = fields.Integer(
+        metadata={"description": "What unfinished downloads that run there still need."}
+    )
+    cache_bytes = fields.Integer(allow_none=True, metadata=_UNTIL_SCANNED)
+    models = fields.Integer(metadata={"description": "Downloaded models that it has."})
+    workers = fields.Integer(
+        allow_none=True,
+        metadata={"description": "Live ones that bring files there; null: nobody can tell just now."},
+    )
+    seen_at = fields.DateTime()
+
+
 class StorageSchema(ReplySchema):
-    """The volume in bytes, as a worker saw it last; null before the first worker has looked."""
+    """All volumes together in bytes, as workers saw them last; null before the first worker has looked.
+
+    Volumes that no worker has looked at for two minutes are only in `volumes`, as long as others are served.
+    """
 
     total_bytes = fields.Integer(allow_none=True)
     used_bytes = fields.Integer(allow_none=True)
@@ -55,6 +79,15 @@ class StorageSchema(ReplySchema):
     scanned_at = fields.DateTime(
         allow_none=True, metadata={"description": "When a worker looked at what the cache holds."}
     )
+    volumes = fields.List(
+        fields.Nested(VolumeSchema), metadata={"description": "Each by itself (docs/volume.md)."}
+    )
+
+
+class VolumeQuery(BaseSchema):
+    """Which volume is meant."""
+
+    name = Text(required=True, most=4096)
 
 
 class StorageQuery(BaseSchema):

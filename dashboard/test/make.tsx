@@ -52,6 +52,7 @@ export function aModel(differs: Partial<Model> = {}): Model {
     downloaded: false,
     downloadedAt: null,
     localPath: null,
+    volume: null,
     fileSizeBytes: null,
     checksum: null,
     unsafeFiles: null,
@@ -157,6 +158,8 @@ export function aDownload(differs: Partial<OfModel> = {}): OfModel {
     result: null,
     bytesFreed: null,
     maxBytesPerSecond: null,
+    volume: null,
+    waitingFor: null,
     ...differs,
   }
 }

@@ -3,7 +3,7 @@
 from shared.tables.access import ApiToken, AuditEvent, SignInSession, User
 from shared.tables.base import Base
 from shared.tables.counts import RowCount
-from shared.tables.operations import IDEMPOTENCY_KEPT, IdempotencyKey, Operation
+from shared.tables.operations import IDEMPOTENCY_KEPT, IdempotencyKey, Operation, Turn
 from shared.tables.register import Model, ModelReference, SeededModel
 from shared.tables.volume import CachedRepo, Volume
 from shared.tables.words import (
@@ -44,6 +44,7 @@ __all__ = [
     "RowCount",
     "SeededModel",
     "SignInSession",
+    "Turn",
     "User",
     "Volume",
 ]

@@ -30,6 +30,8 @@ class Operation(Base):
     # The attempt whose bytes have their room on the volume: equal to `attempt`, others must leave it free.
     admitted_attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     worker: Mapped[str | None] = mapped_column(String(255))
+    # Where it has to run: its bytes, or the model's files, are on this volume. Null: anywhere.
+    volume: Mapped[str | None] = mapped_column(Text)
     lease_until: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     nudged_at: Mapped[datetime | None]
@@ -72,13 +74,24 @@ class Operation(Base):
             postgresql_where=text("status IN ('pending', 'running', 'paused')"),
         ),
         Index(
-            "uq_operations_of_volume",
+            "uq_operations_on_volume",
             "kind",
+            text("coalesce(volume, '')"),
             unique=True,
             postgresql_where=text("model_id IS NULL AND status IN ('pending', 'running', 'paused')"),
         ),
         Index("ix_operations_model", "model_id", "created_at"),
-        Index("ix_operations_created", "created_at"),
+        # For lists: a page, and how many rows there are, are found without reading the rows themselves.
+        Index("ix_operations_newest", text("created_at DESC"), "id", postgresql_include=["kind", "status"]),
+        Index("ix_operations_kind", "kind"),
+        Index("ix_operations_status", "status"),
+        Index("ix_operations_finished", "finished_at"),
+        # What the queue view still shows: few of all that ever failed.
+        Index(
+            "ix_operations_failed",
+            "finished_at",
+            postgresql_where=text("status = 'failed' AND dismissed_at IS NULL"),
+        ),
         Index(
             "ix_operations_unfinished",
             "status",
@@ -107,3 +120,12 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index("ix_idempotency_keys_created", "created_at"),)
+
+
+class Turn(Base):
+    """When a chore that any worker may do was last taken (shared/turns.py)."""
+
+    __tablename__ = "turns"
+
+    chore: Mapped[str] = mapped_column(Text, primary_key=True)
+    taken_at: Mapped[datetime]

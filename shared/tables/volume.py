@@ -13,13 +13,15 @@ from shared.tables.base import Base
 class Volume(Base):
     """What a worker last saw of a volume. Sizes in bytes.
 
-    The path names it: workers share one volume and mount it at one path, so the last look of any of them
-    counts. The row of a path that is no longer used stays behind and is no longer the newest.
+    Its name is WEIGHBRIDGE_VOLUME, or the path of the cache where workers share one: they mount it at one
+    path, so the last look of any of them counts. The row of a path that is no longer used stays behind and is
+    no longer the newest of the paths.
     """
 
     __tablename__ = "volumes"
 
-    path: Mapped[str] = mapped_column(Text, primary_key=True)  # of the cache directory
+    # The column is older than names are.
+    name: Mapped[str] = mapped_column("path", Text, primary_key=True)
     total_bytes: Mapped[int] = mapped_column(BigInteger)
     available_bytes: Mapped[int] = mapped_column(BigInteger)  # what is set aside counts as available
     # Taken up by half files, also those of downloads that failed or were canceled.
@@ -38,7 +40,7 @@ class CachedRepo(Base):
 
     __tablename__ = "cached_repos"
 
-    path: Mapped[str] = mapped_column(Text, primary_key=True)  # of the cache directory
+    volume: Mapped[str] = mapped_column("path", Text, primary_key=True)  # its name
     repo: Mapped[str] = mapped_column(String(255), primary_key=True)  # owner/name
     size_bytes: Mapped[int] = mapped_column(BigInteger)  # its blobs, each once
     file_count: Mapped[int]  # its blobs
@@ -54,4 +56,8 @@ class CachedRepo(Base):
     folders: Mapped[dict[str, Any]] = mapped_column(deferred=True)
     read_at: Mapped[datetime]  # when the files themselves were last looked at
 
-    __table_args__ = (Index("ix_cached_repos_repo", "repo"),)
+    __table_args__ = (
+        Index("ix_cached_repos_repo", "repo"),
+        # Which repositories have a name for a blob.
+        Index("ix_cached_repos_blobs", "blobs", postgresql_using="gin"),
+    )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench import api, link, moments, rows, scan, start, transfer
+from tests.bench import api, fleet, large, link, moments, restart, rows, scan, start, transfer, unit
 from tests.bench.hub import ROOT
 
 
@@ -56,6 +56,10 @@ PARTS = {
     "api": Part(api.main, 4),
     "governor": Part(_script("governor"), 2),
     "progress": Part(_script("progress"), 2),
+    "fleet": Part(fleet.main, 6),
+    "restart": Part(restart.main, 3),
+    "large": Part(large.main, 6),
+    "unit": Part(unit.main, 3),
 }
 
 

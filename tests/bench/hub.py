@@ -1,6 +1,6 @@
 """The tests' Hub as a process of its own, with one link that all connections share.
 
-`python -m tests.bench.hub` serves until its standard input ends.
+`python -m tests.bench.hub [HOST]` serves until its standard input ends.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ _CATCH_UP = 0.02
 class BenchHub(HubServer):
     """Also knows a limit for all connections together, and when bytes of each repository's files left."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.link: float | None = None  # bytes per second over all connections
         self.first_bytes: dict[str, float] = {}  # repository: time.monotonic(), which all processes share
         self.last_bytes: dict[str, float] = {}
         self._free_at = 0.0
         self._line = threading.Lock()
-        super().__init__()
+        super().__init__(host)
 
     def wait_for_link(self, count: int) -> None:
         """Take the next free stretch of the shared link and wait until it is over."""
@@ -95,10 +95,10 @@ class HubProcess:
 
 
 @contextlib.contextmanager
-def running_hub() -> Iterator[HubProcess]:
-    """Start it, and end it."""
+def running_hub(host: str = "127.0.0.1") -> Iterator[HubProcess]:
+    """Start it at an address of this machine, and end it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.hub"],
+        [sys.executable, "-m", "tests.bench.hub", host],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -117,7 +117,7 @@ def running_hub() -> Iterator[HubProcess]:
 def main() -> None:
     """Serve."""
     hub_server._Handler = _Handler
-    with BenchHub() as hub:
+    with BenchHub(*sys.argv[1:]) as hub:
         print(hub.url, flush=True)
         while os.read(0, 1 << 16):
             continue

@@ -10,16 +10,17 @@ from typing import Any
 from tests.bench.tools import HOME, ROOT
 
 IS_SMALL = os.environ.get("SIZE") == "small"
-# Into docs/benchmarks.md and docs/pictures: `make bench WRITE=1`.
+# Into docs/benchmarks.md, docs/scaling.md and docs/pictures: `make bench WRITE=1`.
 IS_WRITING = bool(os.environ.get("WRITE")) and not IS_SMALL
 DOCS = ROOT / "docs" / "benchmarks.md"
+SCALING = ROOT / "docs" / "scaling.md"
 
 
 class Report:
     """A table that is printed line by line; at the end it replaces the one of the same name in the docs."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, page: Path = DOCS) -> None:
+        self._name, self._page = name, page
         self._lines: list[str] = []
         print(flush=True)
 
@@ -36,7 +37,7 @@ class Report:
     def close(self) -> None:
         """The table is complete."""
         if IS_WRITING:
-            DOCS.write_text(replaced(DOCS.read_text(), self._name, "\n".join(self._lines)))
+            self._page.write_text(replaced(self._page.read_text(), self._name, "\n".join(self._lines)))
 
 
 def replaced(text: str, name: str, table: str) -> str:
@@ -44,7 +45,7 @@ def replaced(text: str, name: str, table: str) -> str:
     mark = f"<!-- bench: {name} -->\n"
     found, count = re.subn(rf"({re.escape(mark)})(?:\|.*\n)*", lambda match: f"{match[1]}{table}\n", text)
     if count != 1:
-        raise ValueError(f"{DOCS.name} has {count} places for the table {name}")
+        raise ValueError(f"the page has {count} places for the table {name}")
     return found
 
 

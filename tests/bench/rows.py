@@ -19,7 +19,7 @@ from tests.bench.transfer import volume
 COUNTS = (100, 1000) if IS_SMALL else (100, 10_000, 100_000)
 _LOOKS = 20 if IS_SMALL else 300
 _STARTS = 5 if IS_SMALL else 40
-_FACTS = {
+FACTS = {
     "architecture": "Qwen3ForCausalLM",
     "family": "qwen3",
     "parameter_count": 596_049_920,
@@ -54,7 +54,7 @@ def fill(database_url: str, *, first: int, last: int) -> None:
     connection = psycopg2.connect(database_url)
     connection.autocommit = True
     cursor = connection.cursor()
-    cursor.execute(_INSERT, {"facts": json.dumps(_FACTS), "first": first, "last": last})
+    cursor.execute(_INSERT, {"facts": json.dumps(FACTS), "first": first, "last": last})
     cursor.execute("analyze models")
     cursor.execute("analyze operations")
     connection.close()

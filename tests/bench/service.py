@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 from deploy.local.postgres import EmbeddedPostgres
 from tests.bench.hub import ROOT
 
-_TOKEN = "wb_bench-admin-token-000000000000"
+TOKEN = "wb_bench-admin-token-000000000000"
 _START_SECONDS = 120
 
 
 class Api:
     """A kept-alive connection to the API, signed in."""
 
-    def __init__(self, url: str, token: str = _TOKEN) -> None:
+    def __init__(self, url: str, token: str = TOKEN) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
@@ -90,11 +90,16 @@ def wait_for(probe: Callable[[], Any], what: str, *, seconds: float = 120, pause
     return sys.exit(f"waited {seconds} s for {what}")
 
 
+def free_port() -> int:
+    """A port where nobody listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 @contextlib.contextmanager
 def running_service(hub_url: str, *, cache: Path | None = None, **settings: str) -> Iterator[Service]:
     """Start it on fresh data, and end it. `cache`: its folder; else on the disk, with the data."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as name:
         folder = Path(name)
@@ -104,7 +109,7 @@ def running_service(hub_url: str, *, cache: Path | None = None, **settings: str)
             "HOME": name,
             "PORT": str(port),
             "WEIGHBRIDGE_DATA_DIR": str(folder / "data"),
-            "WEIGHBRIDGE_ADMIN_TOKEN": _TOKEN,
+            "WEIGHBRIDGE_ADMIN_TOKEN": TOKEN,
             "WEIGHBRIDGE_DEFAULT_MODELS": "none",
             "WEIGHBRIDGE_DISK_RESERVE_BYTES": "0",
             "HF_ENDPOINT": hub_url,

@@ -10,7 +10,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from shared import clean_up, storage
-from shared.clean_up import ItemKind, Plan
+from shared.clean_up_items import ItemKind, Plan
 from shared.database import Database
 from shared.errors import ConfirmationRequired, OperationConflict, PlanChanged
 from shared.storage import Look

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from shared import clean_up, links, storage, usage
+from shared import clean_up, clean_up_items, links, storage, usage
 from shared.database import Database
-from shared.storage import Look
+from shared.storage import Downloaded, Look
 from shared.tables import CachedRepo, DownloadStatus, Model, ModelSource, ModelType
 from shared.usage import Defaults
 
@@ -91,10 +91,10 @@ def test_files_of_one_content_that_are_not_linked_count_each(session: Session) -
 def test_what_models_hold_counts_a_linked_file_once(session: Session) -> None:
     for repo in ("o/x", "o/y", "o/z"):
         _model(session, repo, A=100, SMALL=5)
-    assert storage.downloaded(session) == (3, 315)
+    assert storage.downloaded(session, [PATH]) == {None: Downloaded(3, 315)}
     inodes = {"x": 7, "y": 7, "z": 8}
     _scan(session, **{repo: {A: [100, 0, inode], SMALL: [5, 0, 1]} for repo, inode in inodes.items()})
-    assert storage.downloaded(session) == (3, 215)
+    assert storage.downloaded(session, [PATH]) == {None: Downloaded(3, 215)}
 
 
 def test_a_delete_frees_what_no_other_repository_is_linked_to(session: Session) -> None:
@@ -107,7 +107,7 @@ def test_a_delete_frees_what_no_other_repository_is_linked_to(session: Session) 
     assert links.elsewhere(session, PATH, "o/not there", [A]) == set()
 
 
-def _plan(session: Session, quota: int | None = None) -> clean_up.Plan:
+def _plan(session: Session, quota: int | None = None) -> clean_up_items.Plan:
     return clean_up.plan(session, unused=timedelta(days=30), quota_bytes=quota, defaults=Defaults())
 
 

@@ -66,7 +66,7 @@ def _scanned(database: Database, blobs: dict[str, int], half_files: dict[str, in
         halves = [{"oid": oid, "bytes": size, "modified_at": 0} for oid, size in half_files.items()]
         session.add(
             Volume(
-                path="/hub",
+                name="/hub",
                 total_bytes=1,
                 available_bytes=1,
                 partial_bytes=1,
@@ -76,7 +76,7 @@ def _scanned(database: Database, blobs: dict[str, int], half_files: dict[str, in
         )
         session.add(
             CachedRepo(
-                path="/hub",
+                volume="/hub",
                 repo="a/b",
                 size_bytes=1,
                 file_count=1,

@@ -46,6 +46,14 @@ def test_what_admitted_downloads_still_need_is_reserved(context: Context, databa
     assert _admitted(context, _running(database, repo="o/c", blobs={C: MIB}), C) == 8 * MIB
 
 
+def test_what_comes_to_another_volume_takes_no_room_here(context: Context, database: Database) -> None:
+    first = _running(database, repo="o/a", blobs={A: 5 * MIB})
+    _admitted(context, first, A)
+    with database.session() as session:
+        session.get_one(Operation, first.id).volume = "another"
+    assert _admitted(context, _running(database, repo="o/c", blobs={C: MIB}), C) == 0
+
+
 def test_a_half_file_has_its_room_already(context: Context, database: Database) -> None:
     _admitted(context, _running(database, repo="o/a", blobs={A: 5 * MIB, B: 3 * MIB}), A, B)
     folder = partials_folder(context.settings.cache_dir)

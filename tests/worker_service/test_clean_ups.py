@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared import clean_up, operations, storage
-from shared.clean_up import Item, ItemKind
+from shared.clean_up_items import Item, ItemKind
 from shared.settings import Settings
 from shared.tables import (
     CachedRepo,
@@ -346,4 +346,4 @@ def test_scanners_of_one_volume_keep_the_newest_look(context: Context) -> None:
         assert not storage.is_scan_wanted(session, str(context.settings.cache_dir))
         newest = storage.last_look(session)
         assert newest is not None
-        assert newest.scanned_at >= asked
+        assert newest.scanned_at >= asked[newest.name]

@@ -26,7 +26,6 @@ from shared.tables import (
     ReferencePolicy,
     Result,
 )
-from shared.task_names import QueueName
 from tests.hub_server import HubServer
 from tests.stack import wait_for
 from worker_service import cache, deletes, holding
@@ -358,7 +357,7 @@ def _lose_the_lease(database: Database) -> None:
     with database.session() as session:
         # No heartbeat comes between the two.
         session.execute(text("update operations set lease_until = now() - interval '1 s'"))
-        sweep.sweep(session, max_attempts=9, slack=list(QueueName))
+        sweep.sweep(session, max_attempts=9, slack=set)
 
 
 @pytest.mark.parametrize(
@@ -480,5 +479,5 @@ def test_what_a_download_writes_down_while_it_ends_is_not_overlooked(
 
         monkeypatch.setattr(session, "execute", look)
         monkeypatch.setattr(session, "scalars", lambda *args: look(*args).scalars())
-        assert manifest in manifests.needed_of_repo(session, REPO)
+        assert manifest in manifests.needed_of_repo(session, REPO, "/cache")
         assert looks == 2

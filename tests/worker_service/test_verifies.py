@@ -16,7 +16,6 @@ from shared.integrity import MOST_DAMAGED
 from shared.manifests import from_json
 from shared.settings import Settings
 from shared.tables import Model, ModelSource, Operation, OperationKind
-from shared.task_names import QueueName
 from tests.hub_server import HubServer
 from tests.worker_service.workbench import REPO, Workbench, workbench
 from worker_service import checksums, lifeline
@@ -322,7 +321,7 @@ def test_a_verify_whose_worker_died_begins_anew_and_gives_up_in_the_end(shop: Wo
                 )
             session.execute(update(Operation).where(Operation.id == asked).values(lease_until=func.now()))
         with shop.context.database.session() as session:
-            sweep.sweep(session, max_attempts=3, slack=list(QueueName))
+            sweep.sweep(session, max_attempts=3, slack=set)
     found = shop.operation(asked)
     assert (found.status, found.failures) == ("failed", 3)
     assert shop.model(model_id).download_status == "Downloaded"

@@ -1,18 +1,21 @@
 import os
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from shared import attempts, operations, storage
 from shared.errors import ChecksumMismatch
 from shared.progress import Progress
 from shared.tables import Model, Volume
 from tests.conftest import local_model
+from worker_service import scan
 from worker_service.context import Context
 from worker_service.transfer.partial import Partial, allocated_bytes, partials_folder
-from worker_service.volume import look, note_volume
+from worker_service.volume import look, note_volume, scan_volume
 
 MIB = 1 << 20
 WAITS, ENDED = "a" * 64, "b" * 64
@@ -49,6 +52,38 @@ def test_what_a_queued_half_file_has_not_filled_yet_counts_as_available(tmp_path
     assert seen.available_bytes == FREE + waits - MIB
     assert seen.partial_bytes == waits + ended
     assert look(tmp_path, set()).available_bytes == FREE
+
+
+def test_those_who_wait_for_their_scan_share_one_that_began_after_they_asked(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (context.settings.cache_dir / "models--a--b" / "blobs").mkdir(parents=True)
+    note_volume(context)
+    began, scans = threading.Barrier(4), []
+    kept, clock = scan.scan, storage.clock
+
+    def counted(*args: Any, **options: Any) -> Any:
+        scans.append(1)
+        return kept(*args, **options)
+
+    def all_have_asked(session: Session) -> Any:
+        asked = clock(session)
+        if threading.current_thread().name == "asks" and not hasattr(asking, "done"):
+            asking.done = True
+            began.wait(10)
+        return asked
+
+    asking = threading.local()
+    monkeypatch.setattr(scan, "scan", counted)
+    monkeypatch.setattr(storage, "clock", all_have_asked)
+    threads = [threading.Thread(target=scan_volume, args=(context,), name="asks") for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(scans) == 1
+    scan_volume(context)
+    assert len(scans) == 2, "who asks later gets a look of its own"
 
 
 def _asked(context: Context, model: Model) -> uuid.UUID:

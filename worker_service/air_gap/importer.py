@@ -106,7 +106,7 @@ def _check_room(context: Context, needs: Collection[Need]) -> None:
     }
     needed = sum(bytes_to_take(cache_dir, oid, size) for oid, size in missing.items())
     with context.database.session() as session:
-        promised = reserved(session, cache_dir, frozenset(missing))
+        promised = reserved(session, context, frozenset(missing))
     free = shutil.disk_usage(_nearest(cache_dir)).free
     if needed and needed + promised > free - reserve:
         raise InsufficientDisk(
@@ -151,7 +151,9 @@ def _ask(session: Session, context: Context, model: PackedModel, limits: Limits)
     if active is not None:
         raise operations.conflict(active)
     if not same.downloaded:
-        return adoption.take_over(session, same, model.commit, requested_by=_WHO, manifest=manifest)
+        return adoption.take_over(
+            session, same, model.commit, volume=context.settings.volume, requested_by=_WHO, manifest=manifest
+        )
     if same.commit_hash == model.commit:
         return None
     operation, _ = operations.request_update(

@@ -13,6 +13,6 @@ def scan() -> None:
     """Look at the cache, unless that was done since somebody asked."""
     here = context()
     with here.database.session() as session:
-        is_wanted = storage.is_scan_wanted(session, str(here.settings.cache_dir))
+        is_wanted = storage.is_scan_wanted(session, here.volume)
     if is_wanted:
         scan_volume(here)

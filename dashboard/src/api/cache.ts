@@ -44,13 +44,23 @@ export const lastCleanUpQuery = queryOptions({
   staleTime: Infinity,
 })
 
-/** Carry out what a plan names, once a person has agreed to each of it. */
-export const cleanUp = (items: readonly string[], unusedDays: number) =>
-  body(client.POST('/api/cache/clean-up', { body: { items: [...items], unusedDays, confirm: true } }))
+/** Carry out what a plan names, once a person has agreed to each of it: one operation for each volume, the last one is told. */
+export async function cleanUp(items: readonly CleanUpItem[], unusedDays: number) {
+  const ask = (ids: string[]) =>
+    body(client.POST('/api/cache/clean-up', { body: { items: ids, unusedDays, confirm: true } }))
+  const [first, ...others] = [...new Set(items.map(({ volume }) => volume))].map((wanted) =>
+    items.filter(({ volume }) => volume === wanted).map(({ id }) => id),
+  )
+  // One after the other: where one is refused, the others wait for a new plan.
+  return others.reduce(async (last, more) => (await last, ask(more)), ask(first ?? []))
+}
 
 /** Remove a repository that no model uses, once a person has agreed. */
-export const deleteRepo = (repo: string) =>
-  body(client.DELETE('/api/cache/repos', { params: { query: { repo, confirm: true } } }))
+export const deleteRepo = ({ repo, volume }: CachedRepo) =>
+  body(client.DELETE('/api/cache/repos', { params: { query: { repo, volume, confirm: true } } }))
+
+/** What tells the repositories of all volumes apart: no repository has a space in its name. */
+export const keyOfRepo = ({ repo, volume }: CachedRepo): string => `${repo} ${volume}`
 
 /** Make a model of what lies here already. */
 export const adoptRepo = (what: Adopt) => body(client.POST('/api/cache/adopt', { body: what }))

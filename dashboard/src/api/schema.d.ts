@@ -551,7 +551,7 @@ export interface paths {
                 query?: {
                     page?: number;
                     pageSize?: number;
-                    action?: "auth.signed_in" | "auth.sign_in_refused" | "auth.signed_out" | "auth.password_changed" | "auth.access_denied" | "user.created" | "user.changed" | "user.deleted" | "token.created" | "token.revoked" | "model.created" | "model.changed" | "model.deleted" | "model.connection_tested" | "reference.set" | "reference.removed" | "download.requested" | "download.canceled" | "download.changed" | "model.verify_requested" | "model.update_requested" | "download.cleared" | "cache.adopted" | "cache.clean_up_requested" | "audit.exported";
+                    action?: "auth.signed_in" | "auth.sign_in_refused" | "auth.signed_out" | "auth.password_changed" | "auth.access_denied" | "user.created" | "user.changed" | "user.deleted" | "token.created" | "token.revoked" | "model.created" | "model.changed" | "model.deleted" | "model.connection_tested" | "reference.set" | "reference.removed" | "download.requested" | "download.canceled" | "download.changed" | "model.verify_requested" | "model.update_requested" | "download.cleared" | "cache.adopted" | "cache.clean_up_requested" | "storage.volume_forgotten" | "audit.exported";
                     actor?: string;
                     modelId?: number;
                     since?: string;
@@ -610,6 +610,8 @@ export interface paths {
                     installed?: boolean;
                     isActive?: boolean;
                     hfRepo?: string;
+                    /** @description The volume that has its files. */
+                    volume?: string;
                     name?: string;
                     /** @description Part of the name, repository or file. */
                     q?: string;
@@ -2006,7 +2008,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How full the volume is, and how full it will be once the queue has arrived. */
+        /** How full the volumes are, and how full they will be once the queue has arrived. */
         get: {
             parameters: {
                 query?: {
@@ -2040,6 +2042,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/storage/volumes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forget a volume that is lost for good: its models are not downloaded any more, no file is touched.
+         * @description What waits for it may run elsewhere from now on. Refused while a worker serves it.
+         */
+        delete: {
+            parameters: {
+                query: {
+                    name: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cache/repos": {
         parameters: {
             query?: never;
@@ -2057,6 +2109,8 @@ export interface paths {
                     managed?: boolean;
                     /** @description Part of the repository's name. */
                     q?: string;
+                    /** @description The volume whose cache has it. */
+                    volume?: string;
                     sort?: "repo" | "-repo" | "sizeBytes" | "-sizeBytes" | "lastUsedAt" | "-lastUsedAt" | "modifiedAt" | "-modifiedAt" | "fileCount" | "-fileCount";
                 };
                 header?: never;
@@ -2087,6 +2141,8 @@ export interface paths {
             parameters: {
                 query: {
                     repo: string;
+                    /** @description Required where several volumes hold the repository. */
+                    volume?: string;
                     confirm?: boolean;
                 };
                 header?: never;
@@ -2869,6 +2925,10 @@ export interface components {
             bytesFreed: number | null;
             /** @description Its own limit; null: none but the one of all downloads. */
             maxBytesPerSecond: number | null;
+            /** @description The volume where it runs, or has to; null: any, or there was only one. */
+            volume: string | null;
+            /** @description What a pending one waits for beside its turn: its volume has no worker. */
+            waitingFor: string | null;
             /** Format: date-time */
             startedAt: string | null;
             /** Format: date-time */
@@ -2953,6 +3013,8 @@ export interface components {
             downloadedAt: string | null;
             localPath: string | null;
             fileSizeBytes: number | null;
+            /** @description The volume that has its files, as in GET /api/storage. */
+            volume: string | null;
             checksum: string | null;
             /** @description Files that may run code when they are loaded; null: not known yet. */
             unsafeFiles: string[] | null;
@@ -3228,6 +3290,10 @@ export interface components {
             bytesFreed: number | null;
             /** @description Its own limit; null: none but the one of all downloads. */
             maxBytesPerSecond: number | null;
+            /** @description The volume where it runs, or has to; null: any, or there was only one. */
+            volume: string | null;
+            /** @description What a pending one waits for beside its turn: its volume has no worker. */
+            waitingFor: string | null;
             /** Format: date-time */
             startedAt: string | null;
             /** Format: date-time */
@@ -3462,6 +3528,23 @@ export interface components {
             /** @description The room that half files take up, also those of ended downloads. */
             partialBytes: number | null;
         };
+        Volume: {
+            /** @description WEIGHBRIDGE_VOLUME of its workers; without, the path of their cache. */
+            name: string;
+            totalBytes: number;
+            usedBytes: number;
+            availableBytes: number;
+            /** @description What unfinished downloads that run there still need. */
+            reservedBytes: number;
+            /** @description null until the cache has been scanned. */
+            cacheBytes: number | null;
+            /** @description Downloaded models that it has. */
+            models: number;
+            /** @description Live ones that bring files there; null: nobody can tell just now. */
+            workers: number | null;
+            /** Format: date-time */
+            seenAt: string;
+        };
         Storage: {
             totalBytes: number | null;
             usedBytes: number | null;
@@ -3486,6 +3569,8 @@ export interface components {
              * @description When a worker looked at what the cache holds.
              */
             scannedAt: string | null;
+            /** @description Each by itself (docs/volume.md). */
+            volumes: components["schemas"]["Volume"][];
         };
         CachedModel: {
             id: number;
@@ -3506,6 +3591,7 @@ export interface components {
         };
         CachedRepo: {
             repo: string;
+            volume: string;
             /** @description Its files, each once. */
             sizeBytes: number;
             /** @description Of them, those of models of the register. */
@@ -3533,6 +3619,8 @@ export interface components {
             revision?: string | null;
             /** @description null: all files of the commit that are here. */
             filename?: string | null;
+            /** @description Required where several volumes hold the repository. */
+            volume?: string;
             /** @description Unique; made from the repository and file where it is absent. */
             name?: string;
             /** @enum {unknown|null} */
@@ -3541,6 +3629,8 @@ export interface components {
         PlanItem: {
             /** @description Says the same thing in every plan. */
             id: string;
+            /** @description Items of one volume can go together. */
+            volume: string;
             /** @enum {unknown} */
             kind: "partial" | "old-revision" | "unused-model" | "unused-repo";
             repo: string | null;

@@ -3,6 +3,7 @@ import { type QueryClient, queryOptions } from '@tanstack/react-query'
 import { body, client, type Schemas } from './client'
 
 export type Storage = Schemas['Storage']
+export type Volume = Schemas['Volume']
 
 export const storageKey = ['storage'] as const
 

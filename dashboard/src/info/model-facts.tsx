@@ -35,6 +35,7 @@ export function FileFacts({ model }: { model: Model }) {
         <Fact name="Path" mono>
           {model.localPath && <Copyable text={model.localPath} what="path" />}
         </Fact>
+        <Fact name="Volume">{hasName(model.volume) && model.volume}</Fact>
         <Fact name="When it is deleted">{isPath && 'Its files stay where they are'}</Fact>
         <Fact name={isPath ? 'Added' : 'Downloaded'}>
           {model.downloadedAt && dateTime(model.downloadedAt)}
@@ -52,6 +53,9 @@ export function FileFacts({ model }: { model: Model }) {
     </Section>
   )
 }
+
+/** One that all workers share goes by the path of its cache, which tells nobody anything. */
+const hasName = (volume: string | null): boolean => !volume?.startsWith('/')
 
 function Size({ value }: { value: number }) {
   return (

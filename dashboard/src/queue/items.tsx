@@ -133,6 +133,7 @@ function RemoveButton({ item, onRemove }: { item: QueueItem; onRemove: Remove })
 /** When it will start, or why it does not run. */
 function turnOf(item: QueueItem): string {
   if (item.status === 'paused') return `Paused at ${percent(item.percent)}`
+  if (item.waitingFor) return item.waitingFor
   if (item.error) return 'Tries again by itself'
   if (item.position === null || item.position <= 1) return 'Next, starts when a slot is free'
   return `${ordinal(item.position)} in the queue`

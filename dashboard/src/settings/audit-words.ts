@@ -28,6 +28,7 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'user.deleted': 'Deleted user',
   'token.created': 'Created token',
   'token.revoked': 'Revoked token',
+  'storage.volume_forgotten': 'Forgot volume',
   'audit.exported': 'Exported audit log',
 }
 

@@ -45,6 +45,7 @@ export function AdoptDialog({
     asking.ask(async () => {
       const model = await adoptRepo({
         repo: repo.repo,
+        volume: repo.volume,
         name: name.trim(),
         ...(revision && { revision }),
         ...(filename.trim() && { filename: filename.trim() }),

@@ -1,6 +1,6 @@
 /** What lies on the volume, as blocks whose area is their size. */
 import { hierarchy, treemap, treemapSquarify } from 'd3-hierarchy'
-import type { CachedRepo } from '../api/cache'
+import { type CachedRepo, keyOfRepo } from '../api/cache'
 import type { Storage } from '../api/storage'
 import { count } from '../lib/format'
 import { familyOf } from '../models/facts'
@@ -44,10 +44,11 @@ export function blocksOf(storage: Storage, repos: readonly CachedRepo[], scope: 
 /** The name of a repository's family decides its colour, as elsewhere. */
 export const colourOf = (repo: string): number => familyOf(repo.split('/').at(-1) ?? repo)?.colour ?? 0
 
-function blockOf({ repo, sizeBytes, managedBytes }: CachedRepo): Block {
+function blockOf(cached: CachedRepo): Block {
+  const { repo, sizeBytes, managedBytes } = cached
   const colour = colourOf(repo)
   return {
-    key: repo,
+    key: keyOfRepo(cached),
     kind: 'repo',
     name: repo,
     bytes: sizeBytes,

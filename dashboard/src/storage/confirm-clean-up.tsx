@@ -33,10 +33,7 @@ export function ConfirmCleanUp({
     setBusy(true)
     setProblem(null)
     try {
-      const { taskId } = await cleanUp(
-        items.map(({ id }) => id),
-        unusedDays,
-      )
+      const { taskId } = await cleanUp(items, unusedDays)
       onStarted(taskId)
     } catch (error) {
       const refusal = asProblem(error)

@@ -9,7 +9,7 @@ import { Question } from '../settings/question'
 import { toast } from '../ui/toasts'
 
 export function DeleteRepo({
-  repo: { repo, sizeBytes, fileCount },
+  repo: cached,
   open,
   onClose,
   onStarted,
@@ -19,9 +19,10 @@ export function DeleteRepo({
   onClose: () => void
   onStarted: (taskId: string) => void
 }) {
+  const { repo, sizeBytes, fileCount } = cached
   const queries = useQueryClient()
   const remove = async () => {
-    const operation = await deleteRepo(repo)
+    const operation = await deleteRepo(cached)
     if (operation.taskId && !hasEnded(operation)) return onStarted(operation.taskId)
     toast(`${repo} was gone already`)
     for (const queryKey of [cacheKey, storageKey]) void queries.invalidateQueries({ queryKey })

@@ -4,30 +4,31 @@ import { bytes } from '../lib/format'
 import { complain, toast } from '../ui/toasts'
 import { useRemoval } from './use-removal'
 
-/** The removal of each, by repository. */
+/** The removal of each, by the repository's key (`keyOfRepo`). */
 export type Removals = ReadonlyMap<string, string>
 
 export function useRemovals() {
   const [removals, setRemovals] = useState<Removals>(new Map())
   return {
     removals,
-    add: (repo: string, taskId: string) => setRemovals((last) => new Map([...last, [repo, taskId]])),
-    end: (repo: string) => setRemovals((last) => new Map([...last].filter(([other]) => other !== repo))),
+    add: (key: string, taskId: string) => setRemovals((last) => new Map([...last, [key, taskId]])),
+    end: (key: string) => setRemovals((last) => new Map([...last].filter(([other]) => other !== key))),
   }
 }
 
 /** Says how it ended. */
 export function Going({
-  repo,
+  repoKey,
   taskId,
   onEnd,
 }: {
-  repo: string
+  repoKey: string
   taskId: string
-  onEnd: (repo: string) => void
+  onEnd: (key: string) => void
 }) {
+  const [repo] = repoKey.split(' ')
   useRemoval(taskId, ({ status, error, bytesFreed }) => {
-    onEnd(repo)
+    onEnd(repoKey)
     if (status === 'completed') toast(`${repo} deleted${bytesFreed ? `, ${bytes(bytesFreed)} freed` : ''}`)
     else complain(`${repo} was not deleted`, `${error?.detail ?? ''} ${error?.remedy ?? ''}`.trim())
   })

@@ -1,7 +1,7 @@
 /** One repository of the cache: what it takes, who uses it, and its revisions when it is opened. */
 import { ChevronDown, FolderPlus, Trash2 } from 'lucide-react'
 import { useMay } from '../api/auth'
-import type { CachedRepo } from '../api/cache'
+import { type CachedRepo, keyOfRepo } from '../api/cache'
 import { bytes, percent, plural } from '../lib/format'
 import { openInfo } from '../lib/overlay'
 import { Age } from '../models/age'
@@ -21,12 +21,15 @@ const MOST_NAMED = 2
 
 export function RepoRow({
   repo,
+  hasVolumes,
   isOpen,
   isGoing,
   onToggle,
   onRemoved,
 }: {
   repo: CachedRepo
+  /** The cache lies on several: the row says on which this one does. */
+  hasVolumes: boolean
   isOpen: boolean
   /** Its removal is under way. */
   isGoing: boolean
@@ -35,7 +38,7 @@ export function RepoRow({
 }) {
   const details = `revisions of ${repo.repo}`
   return (
-    <div className={styles.row} data-repo={repo.repo} role="none">
+    <div className={styles.row} data-repo={keyOfRepo(repo)} role="none">
       <div role="row" className={styles.cells}>
         <div role="cell" className={styles.name}>
           <Glyph name={repo.repo.split('/').at(-1) ?? repo.repo} colour={colourOf(repo.repo)} />
@@ -44,6 +47,7 @@ export function RepoRow({
               <Cut text={repo.repo} />
             </button>
             <Users repo={repo} isGoing={isGoing} />
+            {hasVolumes && <span className={styles.unused}>on {repo.volume}</span>}
           </div>
         </div>
         <div role="cell" className={styles.number} data-what="size">

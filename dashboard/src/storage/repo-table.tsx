@@ -1,7 +1,7 @@
 /** Every repository of the cache, with who uses it and how much of it. */
 import { ArrowDown, ArrowUp, FolderSearch, SearchX } from 'lucide-react'
 import { useState } from 'react'
-import type { CachedRepo } from '../api/cache'
+import { type CachedRepo, keyOfRepo } from '../api/cache'
 import { count } from '../lib/format'
 import { usePhone } from '../lib/media'
 import { SEARCH_ID } from '../shell/shortcuts'
@@ -43,7 +43,10 @@ export function RepoTable({
   const view = useRepoView()
   const [hasAll, setAll] = useState(false)
   const listed = listedRepos(repos, view)
-  const shown = hasAll ? listed : listed.filter(({ repo }, index) => index < MOST_ROWS || openRepos.has(repo))
+  const shown = hasAll
+    ? listed
+    : listed.filter((repo, index) => index < MOST_ROWS || openRepos.has(keyOfRepo(repo)))
+  const hasVolumes = new Set(repos.map(({ volume }) => volume)).size > 1
   return (
     <section aria-labelledby="repositories" className={styles.section}>
       <div className={styles.bar}>
@@ -70,12 +73,13 @@ export function RepoTable({
           <div role="rowgroup">
             {shown.map((repo) => (
               <RepoRow
-                key={repo.repo}
+                key={keyOfRepo(repo)}
                 repo={repo}
-                isOpen={openRepos.has(repo.repo)}
-                isGoing={removals.has(repo.repo)}
-                onRemoved={(taskId) => onRemoved(repo.repo, taskId)}
-                onToggle={() => onToggle(repo.repo)}
+                hasVolumes={hasVolumes}
+                isOpen={openRepos.has(keyOfRepo(repo))}
+                isGoing={removals.has(keyOfRepo(repo))}
+                onRemoved={(taskId) => onRemoved(keyOfRepo(repo), taskId)}
+                onToggle={() => onToggle(keyOfRepo(repo))}
               />
             ))}
           </div>

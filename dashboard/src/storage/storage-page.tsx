@@ -20,6 +20,7 @@ import { changeRepoView } from './repos'
 import styles from './storage.module.css'
 import { Summary } from './summary'
 import { Treemap } from './treemap'
+import { Volumes } from './volumes'
 
 export default function StoragePage() {
   const storage = useQuery(storageQuery)
@@ -79,9 +80,9 @@ function Known({ storage, repos }: { storage: Storage; repos: readonly CachedRep
   const [openRepos, setOpen] = useState<ReadonlySet<string>>(new Set())
   const { removals, add, end } = useRemovals()
   useEffect(() => () => keepPlaceAt(() => null), [])
-  const toggle = (repo: string) => {
+  const toggle = (key: string) => {
     const next = new Set(openRepos)
-    if (!next.delete(repo)) next.add(repo)
+    if (!next.delete(key)) next.add(key)
     setOpen(next)
   }
   const show = (block: Block) => {
@@ -97,11 +98,12 @@ function Known({ storage, repos }: { storage: Storage; repos: readonly CachedRep
   return (
     <div className={styles.page}>
       <Summary storage={storage} />
+      <Volumes volumes={storage.volumes} />
       <Map storage={storage} repos={repos} onOpen={show} />
       <CleanUp isSettled />
       <RepoTable repos={repos} openRepos={openRepos} removals={removals} onToggle={toggle} onRemoved={add} />
-      {[...removals].map(([repo, taskId]) => (
-        <Going key={taskId} repo={repo} taskId={taskId} onEnd={end} />
+      {[...removals].map(([key, taskId]) => (
+        <Going key={taskId} repoKey={key} taskId={taskId} onEnd={end} />
       ))}
     </div>
   )

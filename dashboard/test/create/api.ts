@@ -34,6 +34,7 @@ export function aStorage(differs: Partial<Storage> = {}): Storage {
     scannedAt: null,
     seenAt: null,
     quotaBytes: null,
+    volumes: [],
     ...differs,
   }
 }

@@ -97,6 +97,15 @@ describe('a downloaded model', () => {
     })
   })
 
+  it.each([
+    ['node-1', 'node-1'],
+    ['/cache', undefined],
+    [null, undefined],
+  ])('on the volume %s shows it if that has a name', async (volume, shown) => {
+    show(aModel({ ...DOWNLOADED, volume }))
+    expect((await facts('File')).Volume).toBe(shown)
+  })
+
   it('shows what is known of it and nothing else', async () => {
     show(aModel(DOWNLOADED))
     expect(await facts('Model')).toMatchObject({

@@ -25,6 +25,7 @@ export function aStorage({ managedBytes = 0, ...differs }: StorageFacts = {}): S
     scannedAt: new Date().toISOString(),
     seenAt: new Date().toISOString(),
     quotaBytes: null,
+    volumes: [],
     ...differs,
   }
 }

@@ -76,6 +76,14 @@ describe('the sections', () => {
     expect(within(await section(/Finished today 1/)).getByText('SmolLM3')).toBeVisible()
   })
 
+  it('say what a download waits for beside its turn', async () => {
+    const waitingFor = 'No worker serves the volume one; it begins when one does.'
+    show({ queued: [anItem({ status: 'pending', position: 1, volume: 'one', waitingFor })] })
+    const [item] = within(await section(/Waiting 1/)).getAllByRole('listitem')
+    expect(item).toHaveTextContent(waitingFor)
+    expect(item).not.toHaveTextContent('Next')
+  })
+
   it('that have nothing in them are not shown', async () => {
     show({ active: [anItem()] })
     await section(/Running/)

@@ -106,6 +106,25 @@ describe('the plan', () => {
   })
 })
 
+describe('a clean-up of several volumes', () => {
+  it('is asked of each by itself', async () => {
+    items = [
+      anItem({ volume: 'one' }),
+      anItem({ id: 'p2', volume: 'two' }),
+      anItem({ id: 'p3', volume: 'one' }),
+    ]
+    show()
+    server.use(http.get('*/api/tasks/c1', () => HttpResponse.json(aCleanUp())))
+    await press(/^Remove 3 items/)
+    await press(/^Remove and free/)
+    expect(await screen.findByText(/^Removing/)).toBeVisible()
+    expect(sent).toEqual([
+      { items: ['p1', 'p3'], unusedDays: 30, confirm: true },
+      { items: ['p2'], unusedDays: 30, confirm: true },
+    ])
+  })
+})
+
 describe('a clean-up', () => {
   it('names what goes, asks, shows how far it is, and what it has freed', async () => {
     show()

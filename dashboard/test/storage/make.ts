@@ -13,6 +13,7 @@ const COMMIT = 'a9b1c2d3e4'.repeat(4)
 export function aRepo(differs: Partial<CachedRepo> = {}): CachedRepo {
   return {
     repo: 'unsloth/Qwen3-14B-GGUF',
+    volume: '/cache',
     sizeBytes: 9e9,
     managedBytes: 9e9,
     fileCount: 3,
@@ -63,6 +64,7 @@ export const aStranger = (differs: Partial<CachedRepo> = {}): CachedRepo =>
 export function anItem(differs: Partial<CleanUpItem> = {}): CleanUpItem {
   return {
     id: 'p1',
+    volume: '/cache',
     kind: 'partial',
     repo: 'unsloth/Qwen3-32B-GGUF',
     commitHash: null,

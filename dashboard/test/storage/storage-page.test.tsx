@@ -71,6 +71,66 @@ describe('the numbers', () => {
   })
 })
 
+describe('several volumes', () => {
+  const one = {
+    name: 'one',
+    totalBytes: 300e9,
+    usedBytes: 40e9,
+    availableBytes: 260e9,
+    reservedBytes: 5e9,
+    cacheBytes: 9e9,
+    models: 7,
+    workers: 2,
+    seenAt: new Date().toISOString(),
+  }
+  const lost = { ...one, name: 'two', models: 1, workers: 0 }
+  const several = () => aVolume({ volumes: [one, lost] })
+
+  it('are told each by itself, and which nobody serves', async () => {
+    serveCache([aRepo()], undefined, several)
+    show()
+    const table = within(await screen.findByRole('region', { name: 'Volumes' })).getByRole('table')
+    const cells = within(table)
+      .getAllByRole('row')
+      .map((row) => [...row.children].map((cell) => cell.textContent))
+    expect(cells.slice(1)).toEqual([
+      ['one', '40.0 GB of 300 GB', '260 GB', '5.0 GB', '7', '2'],
+      ['two', '40.0 GB of 300 GB', '260 GB', '5.0 GB', '1', expect.stringMatching(/^none, seen /)],
+    ])
+  })
+
+  it('are not spoken of where there is one', async () => {
+    serveCache([aRepo()], undefined, () => aVolume({ volumes: [one] }))
+    show()
+    await rows()
+    expect(screen.queryByRole('region', { name: 'Volumes' })).toBeNull()
+    expect(screen.queryByText(/^on /)).toBeNull()
+  })
+
+  it('hold a repository each, and it is deleted from the one that was meant', async () => {
+    serveCache([aStranger({ volume: 'one' }), aStranger({ volume: 'two' })], undefined, several)
+    const deleted = vi.fn()
+    server.use(
+      http.delete('*/api/cache/repos', ({ request }) => {
+        deleted(new URL(request.url).searchParams.get('volume'))
+        return HttpResponse.json(aCleanUp({ status: 'pending' }), { status: 202 })
+      }),
+      http.get('*/api/tasks/c1', () => HttpResponse.json(aCleanUp())),
+    )
+    show()
+    const found = await rows()
+    const second = found.find((row) => row.textContent.includes('on two'))
+    expect(found).toHaveLength(2)
+    await userEvent.click(
+      within(second!).getByRole('button', { name: 'Delete openai/whisper-large-v3 from disk…' }),
+    )
+    await press('Delete and free 3.1 GB')
+    await waitFor(() => expect(second).toHaveTextContent('Deleting…'))
+    expect(deleted).toHaveBeenCalledWith('two')
+    expect(found.find((row) => row !== second)).not.toHaveTextContent('Deleting…')
+  })
+})
+
 describe('the map', () => {
   it('is a list of what fills the cache, the largest first', async () => {
     serveCache([aStranger(), aRepo()])
@@ -176,6 +236,7 @@ describe('the repositories', () => {
     expect(await screen.findByText('Whisper is in the register, its files are checked now')).toBeVisible()
     expect(adopted).toHaveBeenCalledWith({
       repo: 'openai/whisper-large-v3',
+      volume: '/cache',
       name: 'Whisper',
       revision: 'main',
       category: 'llm',
@@ -200,7 +261,11 @@ describe('the repositories', () => {
     expect(screen.getByRole('button', { name: 'Keep files' })).toHaveFocus()
     await press('Delete and free 3.1 GB')
     expect(await screen.findByText('openai/whisper-large-v3 deleted, 3.1 GB freed')).toBeVisible()
-    expect(deleted).toHaveBeenCalledWith({ repo: 'openai/whisper-large-v3', confirm: 'true' })
+    expect(deleted).toHaveBeenCalledWith({
+      repo: 'openai/whisper-large-v3',
+      volume: '/cache',
+      confirm: 'true',
+    })
   })
 
   it('that a model has come to use meanwhile are not deleted', async () => {

@@ -11,7 +11,7 @@ from sqlalchemy import func, update
 from shared import audit
 from shared.audit import Action
 from shared.database import Database
-from shared.tables import AuditEvent, Model
+from shared.tables import AuditEvent, Model, Volume
 from tests.api_service.routes.test_cache import scanned
 from tests.conftest import HOSTED, LOCAL, Api
 
@@ -45,6 +45,15 @@ def _cached(api: Api) -> str:
     """The name of a repository that a worker has seen in the cache."""
     scanned(api.client.application.extensions["weighbridge"].database, "org/theirs")
     return "org/theirs"
+
+
+def _lost_volume(api: Api) -> str:
+    """The name of a volume that no worker has looked at for long."""
+    _cached(api)
+    with api.client.application.extensions["weighbridge"].database.session() as session:
+        long_ago = func.now() - timedelta(hours=1)
+        session.execute(update(Volume).values(name="lost", seen_at=long_ago))
+    return "lost"
 
 
 def _clean_up(api: Api) -> Any:
@@ -136,6 +145,10 @@ WRITES: dict[str, tuple[Callable[[Api], Any], Action]] = {
     "cache.adopt": (
         lambda api: api.post("/api/cache/adopt", {"repo": _cached(api)}),
         Action.REPOSITORY_ADOPTED,
+    ),
+    "storage.forget_volume": (
+        lambda api: api.delete(f"/api/storage/volumes?name={_lost_volume(api)}"),
+        Action.VOLUME_FORGOTTEN,
     ),
     "cache.ask_for_clean_up": (_clean_up, Action.CLEAN_UP_REQUESTED),
     "queue.ask": (

@@ -157,7 +157,7 @@ def test_an_asset_that_is_not_there_is_not_the_page(api: Api, path: str) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["/api", "/api/nothing", "/api/models/x/y", "/healthz/x", "/metrics", "/assets"]
+    "path", ["/api", "/api/nothing", "/api/models/x/y", "/healthz/x", "/metrics/x", "/assets"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 def test_what_is_missing_elsewhere_stays_missing(api: Api, path: str, method: str) -> None:

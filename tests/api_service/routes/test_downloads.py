@@ -31,6 +31,8 @@ PROGRESS_KEYS = {
     "result",
     "bytesFreed",
     "maxBytesPerSecond",
+    "volume",
+    "waitingFor",
 }
 
 

@@ -54,6 +54,7 @@ def test_before_a_worker_has_looked_the_volume_is_not_known(api: Api) -> None:
         "quotaBytes": None,
         "seenAt": None,
         "scannedAt": None,
+        "volumes": [],
     }
 
 
