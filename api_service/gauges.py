@@ -74,7 +74,11 @@ class Gauges(Collector):
 
     def _postgres(self) -> list[Metric]:
         with self._database.session() as session:
-            return [*_of_operations(session), *_of_volumes(session), _of_schema(session)]
+            revision = _revision(session)
+            family = _one("schema_revision", "Number of the last migration that has run.", {}, revision)
+            if revision < WANTED_SCHEMA:  # what else is to be told may not be there yet
+                return [family]
+            return [family, *_of_operations(session), *_of_volumes(session)]
 
     def _of_redis(self) -> list[Metric]:
         alive = presence.workers(self._redis)
@@ -145,9 +149,11 @@ def _of_volumes(session: Session) -> Iterator[Metric]:
     yield seen
 
 
-def _of_schema(session: Session) -> Metric:
-    revision = session.scalar(text("select version_num from alembic_version"))
-    return _one("schema_revision", "Number of the last migration that has run.", {}, int(revision or 0))
+def _revision(session: Session) -> int:
+    """0: no tables yet."""
+    if session.scalar(text("select to_regclass('alembic_version')")) is None:
+        return 0
+    return int(session.scalar(text("select version_num from alembic_version")) or 0)
 
 
 def _by_queue(name: str, documentation: str, values: dict[QueueName, float]) -> Metric:

@@ -40,6 +40,8 @@ def set_up(settings: Settings, service: str) -> None:
     celery = ("celery.worker.strategy", "celery.app.trace")
     for chatty in ("httpx", "httpx2", "httpcore2", "urllib3", "filelock", "openai", *celery):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # A collector of traces that is away is told of once for each batch, not for each try.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
 
 
 def _name_service(service: str) -> structlog.typing.Processor:

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -39,9 +40,9 @@ def share(service: str, *, family: int) -> None:
         _folder = home / f"{service}-{family}-{_began(family)}"
         _folder.mkdir(mode=0o700, exist_ok=True)
         _hold(_folder)
-    except OSError as error:
+    except (OSError, psutil.Error) as error:
         raise SettingsError(
-            f"WEIGHBRIDGE_METRICS: no files can be made in {tempfile.gettempdir()} ({error.strerror})."
+            f"WEIGHBRIDGE_METRICS: no files can be made in {tempfile.gettempdir()} ({error})."
         ) from None
     share_metrics_in(_folder)
     renew()
@@ -100,8 +101,9 @@ def _hold(folder: Path) -> None:
 
 def _drop_abandoned(home: Path) -> None:
     for folder in home.iterdir():
-        if time.time() - folder.stat().st_mtime > _YOUNG and _is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another one that starts has taken it away
+            if time.time() - folder.stat().st_mtime > _YOUNG and _is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_abandoned(folder: Path) -> bool:

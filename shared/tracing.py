@@ -15,8 +15,12 @@ import structlog
 from shared.settings import Settings
 from shared.version import VERSION
 
-# Seconds for a batch of spans; a worker that drains waits no longer than this for its last one.
+# Seconds for a batch of spans. A process that ends waits for the one that is on its way and for a last one
+# with all the rest, so a collector that hangs keeps no worker from draining in time.
 EXPORT_TIMEOUT = 2.0
+# Spans that wait at most, which is also one batch; a second of a busy API.
+MOST_WAITING = 2048
+EVERY_MILLISECONDS = 1000
 
 Kind = Literal["server", "consumer", "client"]
 _provider: Any = None
@@ -35,7 +39,14 @@ def set_up(settings: Settings, service: str) -> None:
     resource = Resource.create({"service.name": f"weighbridge-{service}", "service.version": VERSION})
     exporter = OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint}/v1/traces", timeout=EXPORT_TIMEOUT)
     _provider = TracerProvider(resource=resource)
-    _provider.add_span_processor(BatchSpanProcessor(exporter))
+    _provider.add_span_processor(
+        BatchSpanProcessor(
+            exporter,
+            max_queue_size=MOST_WAITING,
+            max_export_batch_size=MOST_WAITING,
+            schedule_delay_millis=EVERY_MILLISECONDS,
+        )
+    )
 
 
 def shut_down() -> None:

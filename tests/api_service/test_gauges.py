@@ -17,7 +17,7 @@ from shared.redis_client import connect
 from shared.settings import Settings
 from shared.storage import Look
 from shared.tables import Operation, OperationKind, OperationStatus
-from tests.conftest import ROOT, make_settings
+from tests.conftest import ROOT, Servers, make_settings
 
 
 @pytest.fixture
@@ -129,3 +129,14 @@ def test_the_schema_is_the_newest_migrations_and_the_database_has_it(gauges: Gau
     names = (path.name for path in (ROOT / "migrations" / "versions").glob("*.py"))
     newest = max(int(re.match(r"\d+", name)[0]) for name in names)  # type: ignore[index]
     assert newest == WANTED_SCHEMA == _value(gauges, "schema_wanted") == _value(gauges, "schema_revision")
+
+
+def test_of_a_database_without_tables_only_its_schema_is_told(
+    servers: Servers, redis: Any, settings: Settings
+) -> None:
+    empty = Database(servers.url_of("postgres"))
+    found = Gauges(empty, redis, _breaker(settings))
+    assert _value(found, "store_up", store="postgres") == 1
+    assert _value(found, "schema_revision") == 0
+    assert _value(found, "operations", kind="download", status="pending") is None
+    empty.dispose()

@@ -3,9 +3,11 @@
 import gzip
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -160,6 +162,20 @@ with tracing.span("step", kind="client", attributes={}):
     with bare.context.database.session() as session:
         asked = operations.request_download(session, model_id, requested_by="t", request_id=None)[0]
     assert bare.operation(asked.id).traceparent is None
+
+
+def test_a_collector_that_hangs_keeps_nobody_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "EXPORT_TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        tracing.set_up(Settings.model_validate({"WEIGHBRIDGE_OTLP_ENDPOINT": url}), "test")
+        for _ in range(tracing.MOST_WAITING + 10):
+            with tracing.span("step", kind="client", attributes={}):
+                pass
+        began = time.monotonic()
+        tracing.shut_down()
+        assert time.monotonic() - began < 2 * tracing.EXPORT_TIMEOUT + 1
+    assert not tracing.is_on()
 
 
 @pytest.fixture
