@@ -21,7 +21,7 @@ from shared.progress import Progress
 from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, Result
 from shared.task_names import TaskName
 from shared.usage import Defaults
-from shared.volumes import may_be_on
+from shared.volumes import may_be_on, may_be_there
 from worker_service import cache
 from worker_service.attempt import Attempt, AttemptStopped
 from worker_service.context import Context
@@ -144,7 +144,7 @@ def _old_revision(context: Context, hold: Hold, item: Mapping[str, Any]) -> int:
     repo, commit = item["repo"], item["commit_hash"]
     if item["model_id"] is not None:
         with context.database.session() as session:
-            _forget_former(session, item["model_id"], commit)
+            _forget_former(session, context, item["model_id"], commit)
     with hold(repo) as (session, beat):
         needed = needed_of_repo(session, repo, context.volume)
         if any(manifest["commit"] == commit for manifest in needed):
@@ -152,13 +152,16 @@ def _old_revision(context: Context, hold: Hold, item: Mapping[str, Any]) -> int:
         return cache.drop_revision(context.settings.cache_dir, repo, commit, needed, beat=beat)
 
 
-def _forget_former(session: Session, model_id: int, commit: str) -> None:
+def _forget_former(session: Session, context: Context, model_id: int, commit: str) -> None:
     """No way back to this commit any more; not while an operation may be on that way."""
     try:
         model = operations.lock_model(session, model_id)
     except ModelNotFound:
         return
-    if operations.unfinished(session, model_id) is None and (model.former or {}).get("commit") == commit:
+    is_here = may_be_there(model.volume, context.volume)
+    if operations.unfinished(session, model_id) is not None or not is_here:
+        return
+    if (model.former or {}).get("commit") == commit:
         model.former = None
 
 
@@ -188,7 +191,9 @@ def _let_go(session: Session, context: Context, model_id: int) -> bool:
         model = operations.lock_model(session, model_id)
     except ModelNotFound:
         return False
-    if clean_up.is_protected(session, model, Defaults.of(context.settings)):
+    # It may have come to another volume since the plan was made.
+    is_here = may_be_there(model.volume, context.volume)
+    if not is_here or clean_up.is_protected(session, model, Defaults.of(context.settings)):
         return False
     if model.downloaded:
         model.downloaded, model.downloaded_at = False, None

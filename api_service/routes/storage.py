@@ -71,8 +71,8 @@ def storage_body(*, is_new: bool = False) -> dict[str, Any]:
     is_scanned = bool(counted) and all(volume.scanned_at for volume in counted)
     held = sum(volume.cache_bytes or 0 for volume in counted)
     all_of_them = sum(downloaded.values(), Downloaded())
-    lost = [volume.name for volume in known if volume not in counted]
-    managed = all_of_them.bytes - sum(downloaded.get(name, Downloaded()).bytes for name in lost)
+    lost = [volume for volume in known if volume not in counted]
+    managed = all_of_them.bytes - sum(one.bytes for volume in lost for one in _of(known, volume, downloaded))
     quota = parts().settings.cache_quota_bytes
     return _together(counted, reserved) | {
         "reserved_bytes": reserved,
@@ -97,10 +97,6 @@ def _each(
     needed: Sequence[tuple[str | None, int]],
 ) -> list[dict[str, Any]]:
     workers = _workers()
-
-    def of(volume: Volume, found: Mapping[str | None, Any]) -> list[Any]:
-        return [one for name, one in found.items() if volumes.place_of(known, name) is volume]
-
     return [
         {
             "name": volume.name,
@@ -111,7 +107,7 @@ def _each(
                 size for name, size in needed if name and volumes.place_of(known, name) is volume
             ),
             "cache_bytes": volume.cache_bytes,
-            "models": sum(one.count for one in of(volume, downloaded)),
+            "models": sum(one.count for one in _of(known, volume, downloaded)),
             "workers": None
             if workers is None
             else workers.get(volume.name if is_named(volume.name) else None, 0),
@@ -119,6 +115,12 @@ def _each(
         }
         for volume in known
     ]
+
+
+def _of(
+    known: Sequence[Volume], volume: Volume, downloaded: Mapping[str | None, Downloaded]
+) -> list[Downloaded]:
+    return [one for name, one in downloaded.items() if volumes.place_of(known, name) is volume]
 
 
 def _workers() -> dict[str | None, int] | None:

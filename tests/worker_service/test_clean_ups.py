@@ -3,6 +3,7 @@
 import os
 import time
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,34 @@ def test_an_unused_model_loses_its_files_and_stays_registered(context: Context) 
         assert session.get(Model, kept).downloaded
         # The rows of the scan say so at once.
         assert session.get(CachedRepo, (str(context.settings.cache_dir), "org/a")) is None
+
+
+def test_a_model_that_has_come_to_another_volume_since_the_plan_stays(context: Context) -> None:
+    context = replace(context, settings=context.settings.model_copy(update={"volume": "one"}))
+    manifest = _publish(context, "org/a", ONE, "a", "b")
+    model_id = _model(context, "org/a", manifest, volume="one")
+    asked = _ask(context, f"one:model:{model_id}")
+    with context.database.session() as session:
+        session.get_one(Model, model_id).volume = "two"
+    operation = _run(context, asked)
+    assert (operation.status, operation.result) == (OperationStatus.COMPLETED, Result.NOT_INSTALLED)
+    with context.database.session() as session:
+        assert session.get_one(Model, model_id).downloaded
+
+
+def test_a_clean_up_is_carried_out_on_its_volume_only(context: Context) -> None:
+    one, two = (
+        replace(context, settings=context.settings.model_copy(update={"volume": name}))
+        for name in ("one", "two")
+    )
+    model_id = _model(one, "org/a", _publish(one, "org/a", ONE, "a"), volume="one")
+    asked = _ask(one, f"one:model:{model_id}")
+    assert _run(two, asked).status is OperationStatus.PENDING
+    assert _there(one) == {"org--a:a"}
+    assert _run(one, asked).result is Result.REMOVED
+    with context.database.session() as session:
+        model = session.get_one(Model, model_id)
+        assert (model.downloaded, model.volume) == (False, None)
 
 
 def test_files_that_another_model_shares_stay(context: Context) -> None:
