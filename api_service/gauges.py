@@ -19,7 +19,7 @@ from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from api_service.hub_breaker import BreakerState, HubBreaker
-from shared import presence
+from shared import presence, schema
 from shared.database import Database
 from shared.errors import ServiceUnavailable
 from shared.operations import NUDGED_BY
@@ -29,7 +29,7 @@ from shared.version import VERSION
 
 KEPT_SECONDS = 5
 # The newest of migrations/versions; tests/api_service/test_gauges.py keeps this true.
-WANTED_SCHEMA = 11
+WANTED_SCHEMA = int(schema.NEWEST)
 # A volume that nobody has looked at for so long is not in use any more.
 _IN_USE = timedelta(days=1)
 _OF_VOLUME = {
@@ -141,11 +141,11 @@ def _of_volumes(session: Session) -> Iterator[Metric]:
     for name, documentation in _OF_VOLUME.items():
         family = _family(f"volume_{name}", documentation, "volume")
         for volume in found:
-            family.add_metric([volume.path], getattr(volume, name) or 0)
+            family.add_metric([volume.name], getattr(volume, name) or 0)
         yield family
     seen = _family("volume_seen_timestamp_seconds", "When a worker has last looked at the volume.", "volume")
     for volume in found:
-        seen.add_metric([volume.path], volume.seen_at.timestamp())
+        seen.add_metric([volume.name], volume.seen_at.timestamp())
     yield seen
 
 

@@ -164,7 +164,7 @@ def _unfinished(bench: Workbench, model_id: int) -> Operation:
 def _adopt(bench: Workbench, repo: str, file: str | None) -> int:
     with bench.context.database.session() as session:
         volume = storage.last_look(session)
-        assert session.get(CachedRepo, (volume.path if volume else "", repo)), "the scan has found it"
+        assert session.get(CachedRepo, (volume.name if volume else "", repo)), "the scan has found it"
         model, operation = adoption.adopt(
             session,
             {"hf_repo": repo, "model_file": file},
