@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,7 @@ def smoke(here: Installation, wish: Wish, say: Callable[[str], None] = print) ->
     sign_in(here)
     say("signed in")
     here.wait_for("a worker for each queue", lambda: here.ask("GET", "/api/health")["status"] == "ok")
-    name = f"smoke test {time.time():.0f}"
+    name = f"smoke test {uuid.uuid4()}"
     body = {"type": "local", "name": name, "hfRepo": wish.repo, "modelFile": wish.file, "downloadNow": True}
     model = here.ask("POST", "/api/models", body, expect=201)
     path = f"/api/models/{model['id']}"
