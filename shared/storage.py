@@ -113,7 +113,7 @@ def request_scan(session: Session) -> dict[str, datetime]:
     """Ask the workers of each volume that has some for a scan that begins after now; when, by volume."""
     names = [volume.name for volume in volumes.served(session)]
     asked = update(Volume).where(Volume.name.in_(names)).values(scan_requested_at=func.clock_timestamp())
-    rows: Any = session.execute(asked.returning(Volume.name, Volume.scan_requested_at)).all()
+    rows: Sequence[Any] = session.execute(asked.returning(Volume.name, Volume.scan_requested_at)).all()
     return dict(rows)
 
 
