@@ -21,11 +21,12 @@ def upgrade() -> None:
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("chore", name=op.f("pk_turns")),
     )
-    # expand: an index
-    op.execute("create index ix_operations_newest on operations (created_at desc, id) include (kind, status)")
+    newest = sa.text("created_at DESC"), "id"
+    op.create_index("ix_operations_newest", "operations", newest, postgresql_include=["kind", "status"])
     op.drop_index("ix_operations_created", table_name="operations")
-    op.create_index("ix_operations_kind", "operations", ["kind"])
-    op.create_index("ix_operations_status", "operations", ["status"])
+    op.create_index("ix_operations_kind", "operations", ["kind", *newest])
+    op.create_index("ix_operations_status", "operations", ["status", *newest])
+    op.create_index("ix_models_sort_name_down", "models", [sa.text("lower(name) DESC NULLS LAST"), "id"])
     op.create_index("ix_models_hf_repo", "models", ["hf_repo"])
     op.create_index("ix_models_listed", "models", ["id"], postgresql_include=LISTED)
     op.create_index("ix_operations_finished", "operations", ["finished_at"])
@@ -44,6 +45,7 @@ def downgrade() -> None:
     op.drop_index("ix_operations_finished", table_name="operations")
     op.drop_index("ix_models_listed", table_name="models")
     op.drop_index("ix_models_hf_repo", table_name="models")
+    op.drop_index("ix_models_sort_name_down", table_name="models")
     op.drop_index("ix_operations_status", table_name="operations")
     op.drop_index("ix_operations_kind", table_name="operations")
     op.create_index("ix_operations_created", "operations", ["created_at"])

@@ -83,8 +83,8 @@ class Operation(Base):
         Index("ix_operations_model", "model_id", "created_at"),
         # For lists: a page, and how many rows there are, are found without reading the rows themselves.
         Index("ix_operations_newest", text("created_at DESC"), "id", postgresql_include=["kind", "status"]),
-        Index("ix_operations_kind", "kind"),
-        Index("ix_operations_status", "status"),
+        Index("ix_operations_kind", "kind", text("created_at DESC"), "id"),
+        Index("ix_operations_status", "status", text("created_at DESC"), "id"),
         Index("ix_operations_finished", "finished_at"),
         # What the queue view still shows: few of all that ever failed.
         Index(
