@@ -6,7 +6,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from shared.broker import celery_options, ring
-from shared.operations import Nudge
+from shared.nudges import Nudge
 from shared.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -22,7 +22,7 @@ from api_service.hub_breaker import BreakerState, HubBreaker
 from shared import presence, schema
 from shared.database import Database
 from shared.errors import ServiceUnavailable
-from shared.operations import NUDGED_BY
+from shared.nudges import NUDGED_BY
 from shared.tables import UNFINISHED, Operation, OperationKind, OperationStatus, Volume
 from shared.task_names import TASK_QUEUES, QueueName
 from shared.version import VERSION

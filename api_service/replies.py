@@ -12,7 +12,7 @@ from api_service.parts import parts
 from api_service.schemas.operations import progress_object
 from shared import catalog, claims, events, model_facts, operations, presence, progress, registry
 from shared.catalog import Catalog
-from shared.operations import Nudge
+from shared.nudges import Nudge, nudge_for
 from shared.progress import Progress
 from shared.secrets import SecretBox
 from shared.settings import Settings
@@ -42,7 +42,7 @@ def announce(operation: Operation | None) -> None:
     except RedisError as error:
         log.warning("claim not set", operation=str(operation.id), error=type(error).__name__)
         return
-    here.dispatcher.enqueue(operations.nudge_for(operation))
+    here.dispatcher.enqueue(nudge_for(operation))
 
 
 def announce_cancel(operation: Operation) -> None:

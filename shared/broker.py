@@ -6,7 +6,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from shared.operations import Nudge
+from shared.nudges import Nudge
 from shared.redis_client import SOCKET_TIMEOUT
 from shared.settings import Settings
 

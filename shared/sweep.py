@@ -12,14 +12,12 @@ from sqlalchemy.orm import Session
 from shared.errors import DownloadFailed, FilesGone
 from shared.integrity import Problem, named
 from shared.metrics import LEASE_EXPIRED, after_commit, metrics
+from shared.nudges import NUDGED_BY, Nudge, nudge_for
 from shared.operations import (
-    NUDGED_BY,
-    Nudge,
     back_to_pending,
     end,
     lock_both,
     now,
-    nudge_for,
     unfinished,
 )
 from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, OperationKind, OperationStatus

@@ -16,7 +16,7 @@ from shared.clean_up_items import ItemKind
 from shared.errors import ModelNotFound, OperationConflict
 from shared.events import EventType
 from shared.manifests import asked_for, awaited, needed_by_others, needed_of_repo
-from shared.operations import Nudge
+from shared.nudges import Nudge
 from shared.progress import Progress
 from shared.tables import UNFINISHED, DownloadStatus, Model, Operation, Result
 from shared.task_names import TaskName

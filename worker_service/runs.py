@@ -17,6 +17,7 @@ from shared.broker import ring
 from shared.errors import DownloadFailed, ModelNotFound, WeighbridgeError
 from shared.manifests import FETCHING
 from shared.metrics import metrics
+from shared.nudges import nudge_after_stop
 from shared.progress import Progress
 from shared.tables import Model, Operation
 from worker_service.attempt import Attempt, AttemptStopped, Stop, about, tidy
@@ -139,7 +140,7 @@ def _stopped(context: Context, attempt: Attempt) -> None:
         after = operations.get(session, operation.id)
     tracing.note({"weighbridge.stop": str(attempt.stop)})
     log.info(f"{operation.kind} stopped", why=str(attempt.stop), bytes=seen.bytes_done)
-    nudge = operations.nudge_after_stop(after)
+    nudge = nudge_after_stop(after)
     if nudge is not None:
         ring(current_app, nudge)
 

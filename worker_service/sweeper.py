@@ -32,7 +32,8 @@ from shared.errors import ServiceUnavailable
 from shared.events import EventType
 from shared.manifests import from_json
 from shared.metrics import metrics
-from shared.operations import Nudge, nudge_for, unfinished
+from shared.nudges import Nudge, nudge_for
+from shared.operations import unfinished
 from shared.tables import IDEMPOTENCY_KEPT, DownloadStatus, IdempotencyKey, Model, ModelSource, Operation
 from worker_service import cache, clean_ups, facts
 from worker_service.context import Context

@@ -17,7 +17,7 @@ from api_service.schemas.storage import StorageQuery, StorageSchema, VolumeQuery
 from shared import events, presence, storage, volumes, volumes_lost
 from shared.audit import Action
 from shared.events import EventType
-from shared.operations import Nudge
+from shared.nudges import Nudge
 from shared.storage import Downloaded
 from shared.tables import Role, Volume
 from shared.task_names import TaskName, is_named

@@ -92,6 +92,7 @@ def house(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield found
 
 
+@pytest.mark.timeout(300)  # each step is a death, and all of them wait for a lease
 def test_whatever_step_a_process_dies_at_the_operation_ends_right(
     house: Annex, rng: random.Random, is_long: bool, noted: Noted
 ) -> None:

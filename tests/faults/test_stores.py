@@ -14,7 +14,7 @@ from celery import Celery
 from redis.exceptions import RedisError
 
 from shared.broker import celery_options, ring
-from shared.operations import Nudge
+from shared.nudges import Nudge
 from shared.tables import Operation
 from shared.task_names import TaskName
 from tests.conftest import make_settings

@@ -20,7 +20,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from api_service import create_app
 from shared import attempts, operations, sweep, tracing
 from shared.settings import Settings
-from shared.task_names import QueueName
 from tests.conftest import LOCAL, ROOT, Api
 from tests.hub_server import HubServer
 from tests.worker_service.workbench import REPO, Workbench, workbench
@@ -101,7 +100,7 @@ def test_request_worker_and_hub_are_of_one_trace_even_when_another_worker_goes_o
     with bench.context.database.session() as session:
         attempts.begin(session, operation_id, worker="gone", lease_seconds=-1)
     with bench.context.database.session() as session:
-        swept = sweep.sweep(session, max_attempts=5, slack=list(QueueName))
+        swept = sweep.sweep(session, max_attempts=5, slack=set)
     assert [nudge.operation_id for nudge in swept.nudges] == [str(operation_id)]
     bench.run(operation_id)
     assert bench.operation(operation_id).status == "completed"

@@ -15,7 +15,7 @@ from shared.clean_up_items import Item, ItemKind
 from shared.database import Database
 from shared.errors import InsufficientDisk, OperationConflict, ValidationError
 from shared.integrity import Damage, Problem
-from shared.operations import Nudge
+from shared.nudges import Nudge
 from shared.progress import Progress
 from shared.storage import Downloaded
 from shared.tables import Operation
