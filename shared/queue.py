@@ -148,4 +148,6 @@ def _ended(session: Session) -> Sequence[Operation]:
             Operation.status == status, Operation.dismissed_at.is_(None), *more, ~asked_again
         )
         found += session.scalars(shown.order_by(Operation.finished_at.desc()).limit(MOST_ENDED))
-    return sorted(found, key=attrgetter("finished_at"), reverse=True)[:MOST_ENDED]
+    # One that ended between the questions stands among the unfinished as it was seen there.
+    ended = [operation for operation in found if operation.finished_at is not None]
+    return sorted(ended, key=attrgetter("finished_at"), reverse=True)[:MOST_ENDED]

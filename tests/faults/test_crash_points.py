@@ -42,7 +42,7 @@ DOWNLOAD = {
     "after the start": Step("worker_service.runs:_run", "before"),
     "before the manifest is committed": Step("shared.attempts:freeze", "after"),
     "after the manifest": Step("worker_service.transfer.engine:Transfer.run", "before"),
-    "while it asks for room": Step("worker_service.admission:_reserved", "before"),
+    "while it asks for room": Step("worker_service.admission:reserved", "before"),
     "before its room is committed": Step("shared.attempts:admit", "after"),
     "after the half file has its room": Step("worker_service.transfer.partial:_allocate", "after"),
     "after bytes, before the sidecar": Step(f"{_PARTIAL}._advance", "before", nth=30),
@@ -92,7 +92,6 @@ def house(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield found
 
 
-@pytest.mark.timeout(300)  # each step is a death, and all of them wait for a lease
 def test_whatever_step_a_process_dies_at_the_operation_ends_right(
     house: Annex, rng: random.Random, is_long: bool, noted: Noted
 ) -> None:

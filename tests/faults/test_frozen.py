@@ -26,7 +26,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "before its file gets its name": {"at": "worker_service.transfer.publish:Room.publish_blob"},
     "before the branch is written": {"at": "worker_service.transfer.publish:Room.write_ref"},
     "in its last transaction": {"at": "shared.attempts:complete_download", "when": "after"},
-    "while it asks for room": {"at": "worker_service.admission:_reserved"},
+    "while it asks for room": {"at": "worker_service.admission:reserved"},
 }
 
 
