@@ -56,16 +56,19 @@ def test_a_transfer_stops_while_it_waits_as_the_hub_asked(
 def test_a_transfer_stops_while_it_hashes(
     hub: HubServer, shop: Workshop, background, oid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A slow disk: every block of the hash takes its time.
+    # A slow disk: no block of the hash before all bytes are there, and then each takes its time.
+    has_seen = threading.Event()
     read = verify.Partial.read
 
     def slow_read(self, buffer, *, offset, upto):
-        time.sleep(0.05)
+        assert has_seen.wait(20)
+        time.sleep(0.1)
         return read(self, buffer, offset=offset, upto=upto)
 
     monkeypatch.setattr(verify.Partial, "read", slow_read)
     run = background(shop.transfer())
     run.until(lambda: run.transfer.snapshot().phase == "verifying")
+    has_seen.set()
     assert run.stop() < SOON
     assert partial_bytes(shop.cache, [oid]) == 10 * PIECE
     assert shop.published() == []
