@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from shared import row_counts
@@ -17,9 +17,20 @@ def page_of(session: Session, query: Select[Any], *, page: int, page_size: int) 
 
 
 def paged(query: Select[Any]) -> Select[Any]:
-    """The query for `rows_of_page`, which may be kept and asked for any page: it brings its `total` along."""
-    total = _total(query).label("total")
-    return query.add_columns(total).limit(bindparam("page_size")).offset(bindparam("skipped"))
+    """The query for `rows_of_page`, which may be kept and asked for any page: it brings its `total` along.
+
+    The page of a table is found by its ids: what stands before it is skipped, not read with all its columns.
+    """
+    tables, total = query.get_final_froms(), _total(query).label("total")
+    key = tables[0].c.get("id") if len(tables) == 1 and isinstance(tables[0], Table) else None
+    if key is None:
+        return _cut(query.add_columns(total))
+    ids = _cut(query.with_only_columns(key)).correlate(None)
+    return query.add_columns(total).where(key.in_(ids))
+
+
+def _cut(query: Select[Any]) -> Select[Any]:
+    return query.limit(bindparam("page_size")).offset(bindparam("skipped"))
 
 
 def rows_of_page(
