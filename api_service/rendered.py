@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from api_service.replies import model_bodies, operation_bodies
 from api_service.schemas.models import ModelSchema
 from api_service.schemas.operations import OperationSchema
-from shared import operations, registry
+from shared import queue, registry
 from shared.database import Database
 from shared.tables import UNFINISHED, Model, Operation
 
@@ -47,14 +47,15 @@ class Rendered:
         """The models, in the order of `versions`."""
         keys: list[Version] = [(each[0], each[1], each[2]) for each in versions]
         texts = {key[0]: text for key, text in self._known(keys).items()}
-        active = [each[0] for each in versions if each.is_active]
-        if active or len(texts) < len(keys):
+        if len(texts) < len(keys):
             with database.session() as session:
                 made = _rendered(session, [key[0] for key in keys if key[0] not in texts])
-                under_way = operations.unfinished_of(session, active)
             self._keep({key: made[key[0]] for key in keys if key[0] in made})
             texts |= made
-            _put_in(texts, list(under_way.values()))
+        if active := [each[0] for each in versions if each.is_active]:
+            with database.reading() as connection:
+                under_way = queue.under_way(connection, active)
+            _put_in(texts, under_way)
         # A model may have been deleted since its version was read.
         return [texts[key[0]] for key in keys if key[0] in texts]
 
@@ -79,7 +80,7 @@ def _rendered(session: Session, model_ids: Sequence[int]) -> dict[int, bytes]:
     return {body["id"]: _text(body) for body in ModelSchema(many=True).dump(bodies)}
 
 
-def _put_in(texts: dict[int, bytes], active: Sequence[Operation]) -> None:
+def _put_in(texts: dict[int, bytes], active: Sequence[Row[Any]]) -> None:
     """Say in the models' texts what is under way. Inside a JSON string each quote has a backslash before it,
     so these bytes are the field and nothing that somebody wrote.
     """

@@ -45,19 +45,23 @@ def downloads() -> Select[Operation]:
     return select(Operation).where(Operation.kind.in_(FETCHING))
 
 
-# Nothing is asked more often: one query, built once, without objects of rows that nobody writes to.
+# Nothing is asked more often: queries that are built once, without objects of rows that nobody writes to.
+_SHOWN = [column for column in Operation.__table__.columns if column.key not in ("manifest", "plan")]
 _LATEST = (
     select(
         Model.type.label("model_type"),
         Model.downloaded.label("model_downloaded"),
         Model.download_status.label("model_status"),
         Model.error.label("model_error"),
-        *(column for column in Operation.__table__.columns if column.key not in ("manifest", "plan")),
+        *_SHOWN,
     )
     .outerjoin(Operation, (Operation.model_id == Model.id) & (Operation.kind == OperationKind.DOWNLOAD))
     .where(Model.id == bindparam("model"))
     .order_by(Operation.created_at.desc())
     .limit(1)
+)
+_UNDER_WAY = select(*_SHOWN).where(
+    Operation.model_id.in_(bindparam("models", expanding=True)), Operation.status.in_(UNFINISHED)
 )
 
 
@@ -69,6 +73,11 @@ def latest_of(asked: Connection, model_id: int) -> Row[Any]:
     if found is None:
         raise ModelNotFound()
     return found
+
+
+def under_way(asked: Connection, model_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """The unfinished operations of these models, as columns; `operations.unfinished_of` gives the objects."""
+    return asked.execute(_UNDER_WAY, {"models": model_ids}).all()
 
 
 def sections(session: Session) -> dict[Section, list[Operation]]:
