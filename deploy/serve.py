@@ -13,6 +13,9 @@ from shared.task_names import QueueName
 
 # Cancels, deletes and scans at a time in one `control`.
 CONTROL_CONCURRENCY = 2
+# Where processes share one socket, sixteen kept connections may all fall to one of them, which then does the
+# work of both. Linux divides connections among several sockets; other systems give them all to one.
+_SOCKET_FOR_EACH = ("--reuse-port",) if sys.platform == "linux" else ()
 
 
 def migrate(_settings: Settings) -> list[str]:
@@ -31,6 +34,7 @@ def api(settings: Settings) -> list[str]:
         *("-m", "gunicorn", "api_service.wsgi:app"),
         *("--bind", f"{url_host(settings.host)}:{settings.port}"),
         *("--worker-class", "gthread", "--workers", "2", "--threads", str(settings.api_threads)),
+        *_SOCKET_FOR_EACH,
         # The app logs its requests and its start itself.
         *("--no-control-socket", "--graceful-timeout", "3", "--log-level", "warning"),
     )

@@ -68,6 +68,11 @@ class Launcher:
         launcher = psutil.Process(self.process.pid)
         return [launcher, *launcher.children(recursive=True)]
 
+    def listening_sockets(self) -> int:
+        """Those of the API: one for each process, so that each gets its part of the connections."""
+        found = psutil.net_connections("tcp")
+        return sum(each.status == "LISTEN" and each.laddr.port == self.port for each in found)
+
     def stop(self) -> int:
         assert self.process
         self.process.send_signal(signal.SIGTERM)
@@ -112,6 +117,8 @@ def test_a_first_start_a_download_a_kill_and_a_second_start(launcher: Launcher) 
     launcher.start()
     again = launcher.call("GET", f"/api/models/{seeded['id']}")
     assert again["downloadStatus"] == "Downloaded"
+    if sys.platform == "linux":
+        assert launcher.listening_sockets() == 2
     family = launcher.family()
     assert launcher.stop() == 0
     _, alive = psutil.wait_procs(family, timeout=10)
