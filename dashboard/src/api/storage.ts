@@ -21,3 +21,7 @@ export async function rescan(queries: QueryClient): Promise<void> {
   await queries.cancelQueries({ queryKey: storageKey })
   queries.setQueryData(storageKey, storage)
 }
+
+/** Give a volume up that is lost: its models are not downloaded any more, and what waits for it runs elsewhere. */
+export const forgetVolume = (name: string) =>
+  body(client.DELETE('/api/storage/volumes', { params: { query: { name } } }))

@@ -6,7 +6,7 @@ import { Dialog } from '../ui/dialog'
 import { useAsking } from './asking'
 import { Refusal } from './form'
 
-/** `onYes` does it, and the question closes; `next` has the keyboard when what had it is gone with that. */
+/** `onYes` does it, and the question closes; `next`, or else the page, has the keyboard when what had it is gone. */
 export function Question({
   open,
   onClose,
@@ -26,7 +26,7 @@ export function Question({
   yes: string
   busyYes: string
   onYes: () => Promise<void>
-  next: RefObject<HTMLElement | null>
+  next?: RefObject<HTMLElement | null>
 }) {
   const keep = useRef<HTMLButtonElement>(null)
   const asking = useAsking()
@@ -36,7 +36,7 @@ export function Question({
   const end = () =>
     asking.ask(async () => {
       await onYes()
-      keepPlaceAt(() => next.current)
+      keepPlaceAt(() => next?.current)
       onClose()
     })
   return (

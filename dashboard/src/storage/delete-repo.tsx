@@ -1,6 +1,5 @@
 /** Removing a repository that no model uses. */
 import { useQueryClient } from '@tanstack/react-query'
-import { useRef } from 'react'
 import { cacheKey, type CachedRepo, deleteRepo } from '../api/cache'
 import { storageKey } from '../api/storage'
 import { hasEnded } from '../api/tasks'
@@ -36,13 +35,9 @@ export function DeleteRepo({
       yes={`Delete and free ${bytes(sizeBytes)}`}
       busyYes="Deleting…"
       onYes={remove}
-      next={useMain()}
     >
       Frees {bytes(sizeBytes)}, {plural(fileCount, 'file')}. No model in the register uses it; something else
       that shares this cache may have put it there and would have to fetch it again.
     </Question>
   )
 }
-
-/** Its row goes with it: the keyboard then stands on the page. */
-const useMain = () => useRef(document.getElementById('main'))

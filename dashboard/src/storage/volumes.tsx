@@ -1,10 +1,16 @@
 /** The volumes, where workers have some of their own. */
+import { useMay } from '../api/auth'
 import type { Volume } from '../api/storage'
 import { bytes, count } from '../lib/format'
 import { Age } from '../models/age'
+import { useDialog } from '../settings/use-dialog'
+import { Button } from '../ui/button'
+import { ForgetVolume } from './forget-volume'
 import styles from './volumes.module.css'
 
 export function Volumes({ volumes }: { volumes: readonly Volume[] }) {
+  const may = useMay()
+  const forgetting = useDialog<Volume>()
   if (volumes.length < 2) return null
   return (
     <section className={styles.card} aria-labelledby="volumes">
@@ -25,16 +31,24 @@ export function Volumes({ volumes }: { volumes: readonly Volume[] }) {
           </thead>
           <tbody>
             {volumes.map((volume) => (
-              <Row key={volume.name} volume={volume} />
+              <Row key={volume.name} volume={volume} onForget={may('admin') ? forgetting.open : undefined} />
             ))}
           </tbody>
         </table>
       </div>
+      {forgetting.about && (
+        <ForgetVolume
+          key={forgetting.key}
+          volume={forgetting.about}
+          open={forgetting.isOpen}
+          onClose={forgetting.close}
+        />
+      )}
     </section>
   )
 }
 
-function Row({ volume }: { volume: Volume }) {
+function Row({ volume, onForget }: { volume: Volume; onForget?: (volume: Volume) => void }) {
   const { name, usedBytes, totalBytes, availableBytes, reservedBytes, models, workers, seenAt } = volume
   return (
     <tr>
@@ -49,6 +63,11 @@ function Row({ volume }: { volume: Volume }) {
         {workers === 0 ? (
           <>
             none, seen <Age at={seenAt} />
+            {onForget && (
+              <Button size="small" aria-label={`Forget ${name}…`} onClick={() => onForget(volume)}>
+                Forget…
+              </Button>
+            )}
           </>
         ) : (
           (workers ?? '–')

@@ -78,7 +78,7 @@ describe('a model on the disk', () => {
     expect(screen.getByRole('dialog', { name: 'Delete Qwen3 0.6B?' })).toBeVisible()
     expect(screen.getByRole('checkbox', { name: /Also delete the file from disk/ })).toBeChecked()
     expect(screen.getByText('Qwen3-0.6B-Q4_0.gguf')).toBeVisible()
-    expect(screen.getByRole('button', { name: 'Keep model' })).toHaveFocus()
+    await waitFor(() => expect(screen.getByRole('button', { name: 'Keep model' })).toHaveFocus())
     await press('Keep model')
     expect(onClose).toHaveBeenCalled()
     expect(deletes).toEqual([])

@@ -94,7 +94,7 @@ const rolesOf = (dialog: HTMLElement) =>
 describe('a new token', () => {
   it('is shown once, can be copied, and is nowhere once the dialog is closed', async () => {
     const copied = vi.fn(async (_text: string) => {})
-    vi.stubGlobal('navigator', Object.assign(navigator, { clipboard: { writeText: copied } }))
+    Object.defineProperty(navigator, 'clipboard', { value: { writeText: copied }, configurable: true })
     const dialog = await openNew()
     await userEvent.type(within(dialog).getByLabelText('Name'), 'nightly')
     await userEvent.selectOptions(within(dialog).getByLabelText('Role'), 'Operator')

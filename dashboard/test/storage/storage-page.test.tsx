@@ -99,6 +99,39 @@ describe('several volumes', () => {
     ])
   })
 
+  it('can be given up by an admin where nobody serves them, once the API says so', async () => {
+    serveCache([aRepo()], undefined, several)
+    const forgotten = vi.fn()
+    server.use(
+      http.delete('*/api/storage/volumes', ({ request }) => {
+        forgotten(new URL(request.url).searchParams.get('name'))
+        if (forgotten.mock.calls.length > 1) return new HttpResponse(null, { status: 204 })
+        const refusal = { code: 'VOLUME_IN_USE', status: 409, detail: 'Workers serve this volume.' }
+        return HttpResponse.json(refusal, { status: 409 })
+      }),
+    )
+    show()
+    await press('Forget two…')
+    expect(screen.queryByRole('button', { name: 'Forget one…', hidden: true })).toBeNull()
+    const question = await screen.findByRole('dialog', { name: 'Forget the volume two?' })
+    expect(question).toHaveTextContent('1 model will have to be downloaded again.')
+    await waitFor(() => expect(within(question).getByRole('button', { name: 'Keep waiting' })).toHaveFocus())
+    await press('Forget volume')
+    expect(await within(question).findByRole('alert')).toHaveTextContent('Workers serve this volume.')
+    serveCache([aRepo()], undefined, () => aVolume({ volumes: [one] }))
+    await press('Forget volume')
+    expect(await screen.findByText('two forgotten')).toBeVisible()
+    await waitFor(() => expect(screen.queryByRole('region', { name: 'Volumes' })).toBeNull())
+    expect(forgotten.mock.calls).toEqual([['two'], ['two']])
+  })
+
+  it('are no business of who is no admin', async () => {
+    serveCache([aRepo()], undefined, several)
+    show('operator')
+    await screen.findByRole('region', { name: 'Volumes' })
+    expect(screen.queryByRole('button', { name: /^Forget/ })).toBeNull()
+  })
+
   it('are not spoken of where there is one', async () => {
     serveCache([aRepo()], undefined, () => aVolume({ volumes: [one] }))
     show()
