@@ -56,12 +56,12 @@ test: $(DEV_STAMP) testdata dashboard $(DASHBOARD_PACKAGES) ## Run all tests; wi
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	@$(MAKE) --no-print-directory -j2 $(SYNC) test-pages test-rules
+	@$(MAKE) --no-print-directory -j3 $(SYNC) test-pages test-rules dashboard-test
 	@$(MAKE) --no-print-directory -j2 $(SYNC) test-faults test-journeys
 endif
 
-# Waiting for pages leaves a core to the rules; what breaks the whole service at random times shares the machine with
-# journeys only, which wait most of the time.
+# Tests wait half of their time, for pages and for processes, so three lanes fill two cores at first; what breaks the
+# whole service at random times shares the machine with journeys only, which wait most of the time.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=line)
 APART := tests/browser tests/faults tests/journeys
 # Faults at exact steps, whatever the time.
@@ -73,7 +73,7 @@ test-pages:
 		$(BIN)/python -m pytest tests/browser --last-failed --last-failed-no-failures none
 	$(BIN)/python -m pytest $(STEPWISE)
 
-test-rules: dashboard-test
+test-rules:
 	$(BIN)/python -m pytest $(APART:%=--ignore=%)
 
 test-journeys:

@@ -2,6 +2,8 @@ import react from '@vitejs/plugin-react'
 import { compression, defineAlgorithm } from 'vite-plugin-compression2'
 import { defineConfig } from 'vitest/config'
 
+const APART = ['test/models/model-table.test.tsx', 'test/shell/shell.test.tsx']
+
 export default defineConfig({
   plugins: [
     react(),
@@ -24,7 +26,15 @@ export default defineConfig({
     environment: 'jsdom',
     setupFiles: ['test/setup.ts'],
     testTimeout: 20_000,
-    include: ['test/**/*.test.{ts,tsx}'],
     css: { modules: { classNameStrategy: 'non-scoped' } },
+    // A page and all modules made anew for each file cost more than the tests. Those get them that put others in the
+    // place of modules, or count on parts of the page that nobody has fetched yet.
+    projects: [
+      {
+        extends: true,
+        test: { name: 'shared', isolate: false, include: ['test/**/*.test.{ts,tsx}'], exclude: APART },
+      },
+      { extends: true, test: { name: 'apart', include: APART } },
+    ],
   },
 })

@@ -1,8 +1,11 @@
 import '@testing-library/jest-dom/vitest'
 import { cleanup, configure } from '@testing-library/react'
 import { afterAll, afterEach, beforeAll, vi } from 'vitest'
-import { progress } from '../src/live/progress'
-import { server } from './server'
+
+// Files share a page and a process (vite.config.ts), but no module of ours: what one remembers is none of the next one's.
+vi.resetModules()
+const { progress } = await import('../src/live/progress')
+const { server } = await import('./server')
 
 // What jsdom lacks and our components ask for.
 vi.stubGlobal('matchMedia', (query: string) => ({
