@@ -30,15 +30,6 @@ from worker_service.context import NEEDS as WORKER_NEEDS
 
 # The oldest that takes all of it, and the newest known here.
 CLUSTERS = ("1.30", "1.37")
-# Settings that other parts of the same release bring: remove a name here once shared/settings.py has it.
-BESIDE = {
-    "WEIGHBRIDGE_HEARTBEAT_FILE",
-    "WEIGHBRIDGE_METRICS",
-    "WEIGHBRIDGE_METRICS_PORT",
-    "WEIGHBRIDGE_OTLP_ENDPOINT",
-    "WEIGHBRIDGE_SECRETS_DIR",
-    "WEIGHBRIDGE_VOLUME",
-}
 SECRETS = {
     str(field.validation_alias)
     for field in Settings.model_fields.values()
@@ -90,13 +81,13 @@ def test_every_setting_stands_in_the_manifests() -> None:
     )
     by_pod = {name for _, each in _everything() for name in _named(each)}
     assert set(setting_names()) - named - by_pod == set(), "add them to deploy/kubernetes/base/settings.env"
-    assert (named | by_pod) - set(setting_names()) - BESIDE == set(), "no such setting"
+    assert (named | by_pod) - set(setting_names()) == set(), "no such setting"
 
 
 def test_what_is_left_at_its_default_says_the_right_one() -> None:
     defaults = dict(_lines(ROOT / ".env.example", r"^# ([A-Z_]+)=(.*)$"))
     for name, value in _lines(FOLDER / "base" / "settings.env", r"^#([A-Z_]+)=(.*)$"):
-        assert name in BESIDE or defaults[name] == value, name
+        assert defaults[name] == value, name
 
 
 def test_every_process_starts_with_what_it_is_given(manifests: Manifests) -> None:

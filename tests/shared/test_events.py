@@ -3,7 +3,9 @@ import uuid
 import fakeredis
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from shared import events, progress
 from shared.events import EventType
@@ -104,7 +106,7 @@ def test_what_is_on_the_list_stays_there_and_its_progress_does_not_stay_for_ever
 
 
 def test_a_note_that_can_not_be_written_harms_nobody() -> None:
-    away = Redis(host="127.0.0.1", port=9)
+    away = Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 0))
     with pytest.raises(RedisError):
         away.ping()
     events.note_model(away, EventType.MODEL_CREATED, 1)
