@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Never
 
 from tests.bench import api, fleet, large, link, moments, restart, rows, scan, start, transfer, unit
 from tests.bench.hub import ROOT
@@ -29,19 +30,37 @@ def main() -> None:
     if unknown := [part for part, *_ in wanted if part not in PARTS]:
         sys.exit(f"no such part: {', '.join(unknown)}; one of {', '.join(PARTS)}")
     # What is open is closed: a part holds gigabytes of memory, and a service runs.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    signal.signal(signal.SIGTERM, _ended)
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}\n", flush=True)
+    missed: list[str] = []
     for name, *details in wanted:
         part = PARTS[name]
         print(f"{name}: about {part.minutes} min, less where a detail is chosen", file=sys.stderr, flush=True)
+        missed += _missed(name, part, details)
+    sys.exit("\n".join(missed) or None)
+
+
+def _missed(name: str, part: Part, details: list[str]) -> list[str]:
+    """Run a part; what it did not reach, or why it ended. The others run all the same."""
+    try:
         part.work(*details)
+    except SystemExit as end:
+        print(f"{name}: {end.code}", file=sys.stderr, flush=True)
+        return [f"{name}: {end.code}"]
+    return []
+
+
+def _ended(*_: object) -> Never:
+    raise KeyboardInterrupt
 
 
 def _script(name: str) -> Callable[..., None]:
     """A part that is a program of its own; the details are its arguments."""
 
     def run(*details: str) -> None:
-        subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *details], cwd=ROOT, check=True)
+        command = [sys.executable, "-m", f"tests.bench.{name}", *details]
+        if code := subprocess.run(command, cwd=ROOT, check=False).returncode:
+            sys.exit(f"it ended with {code}")
 
     return run
 
@@ -56,7 +75,7 @@ PARTS = {
     "api": Part(api.main, 4),
     "governor": Part(_script("governor"), 2),
     "progress": Part(_script("progress"), 2),
-    "fleet": Part(fleet.main, 6),
+    "fleet": Part(fleet.main, 8),
     "restart": Part(restart.main, 3),
     "large": Part(large.main, 6),
     "unit": Part(unit.main, 3),

@@ -32,20 +32,21 @@ def main() -> None:
         rows.fill(service.database_url, first=1, last=MODELS)
         token = service.api.call("POST", "/api/tokens", {"name": "bench", "role": "viewer"})["token"]
         some = service.api.call("GET", "/api/models?pageSize=1")[0]["id"]
-        running = _start_slow(service, hub, folder)
-        paths = {
-            f"list of 50 of {MODELS:,} models": "/api/models?pageSize=50",
-            "one model": f"/api/models/{some}",
-            "download-status, finished": f"/api/models/{some}/download-status",
-            "download-status, running": f"/api/models/{running}/download-status",
-            "readiness (Postgres and Redis asked, no token looked at)": "/readyz",
-        }
         found = {}
-        for what, path in paths.items():
+
+        def measure(what: str, path: str) -> None:
             loads = sorted(_load(program, service.url + path, token) for _ in range(ROUNDS))
-            found[what] = loads[ROUNDS // 2]
-            rate, median, slow = found[what]
+            rate, median, slow = found[what] = loads[ROUNDS // 2]
             report.line(what, f"{rate:.0f}", f"{median:.1f}", f"{slow:.1f}")
+
+        measure("liveness (nobody is asked: gunicorn and Flask alone)", "/healthz")
+        measure("readiness (Postgres and Redis asked, no token looked at)", "/readyz")
+        measure(f"list of 50 of {MODELS:,} models", "/api/models?pageSize=50")
+        measure("one model", f"/api/models/{some}")
+        measure("download-status, finished", f"/api/models/{some}/download-status")
+        running = _start_slow(service, hub, folder)
+        measure("download-status, running", f"/api/models/{running}/download-status")
+        measure("the list with the running one in it", "/api/models?pageSize=50")
         service.api.call("POST", f"/api/models/{running}/cancel-download", {"purge": True})
         results.keep("api", "load", {"seconds": SECONDS, "rounds": ROUNDS, "found": found})
     report.close()

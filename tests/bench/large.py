@@ -38,7 +38,8 @@ def main() -> None:
     """Print the table; about 5 minutes."""
     with volume() as folder, running_fleet("http://127.0.0.1:9", cache=folder / "hub") as fleet:
         began = time.monotonic()
-        (folder / "hub").mkdir()  # where every model's files are said to be
+        (folder / "hub").mkdir()  # where every model's files are said to be; an empty one would be gone
+        (folder / "hub" / "file").touch()
         fill(fleet.env["DATABASE_URL"], models=MODELS, operations=OPERATIONS, path=str(folder / "hub"))
         print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         report = results.Report("large", results.SCALING)
