@@ -1,4 +1,4 @@
-"""Models as JSON text, kept by the version of their row: lists are read far more often than models change."""
+"""Models as JSON text, kept by the version of their row: they are read far more often than they change."""
 
 from collections import OrderedDict
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from flask import Response
-from sqlalchemy import BigInteger, Select, func, or_, select
+from sqlalchemy import BigInteger, Select, bindparam, func, or_, select
 
 from api_service import providers
 from api_service.blueprint import Blueprint
@@ -29,6 +29,7 @@ from api_service.schemas.models import (
 from api_service.schemas.operations import OperationSchema
 from shared import events, operations, registry
 from shared.audit import Action, changed_fields
+from shared.errors import ModelNotFound
 from shared.events import EventType
 from shared.operations import Requested
 from shared.registry import Limits
@@ -63,6 +64,7 @@ _COUNTS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "min_parameter_count": ("parameter_count", operator.ge),
     "max_parameter_count": ("parameter_count", operator.le),
 }
+_ONE = select(*version()).where(Model.id == bindparam("model"))
 
 
 @blueprint.get("", role=Role.VIEWER)
@@ -102,8 +104,13 @@ def create_model(fields: dict[str, Any]) -> Any:
 @blueprint.response(200, ModelSchema)
 def get_model(model_id: int) -> Any:
     """One model; never a secret."""
-    with parts().database.session() as session:
-        return model_body(session, registry.get(session, model_id))
+    here = parts()
+    with here.database.reading() as connection:
+        found = connection.execute(_ONE, {"model": model_id}).all()
+    texts = here.rendered.texts(here.database, found)
+    if not texts:
+        raise ModelNotFound()
+    return Response(texts[0], mimetype="application/json")
 
 
 @blueprint.patch("/<int:model_id>", role=Role.ADMIN)

@@ -1,5 +1,6 @@
-"""Lists show each model as its row says it now, though its text is kept."""
+"""Each model is shown as its row says it now, alone and in lists, though its text is kept."""
 
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -23,11 +24,11 @@ def kept(api: Api) -> Rendered:
     return found
 
 
-def test_a_listed_model_is_what_it_is_alone(api: Api) -> None:
-    for body in (HOSTED, LOCAL):
-        api.post("/api/models", body)
+def test_a_model_is_read_as_it_was_written_alone_and_in_a_list(api: Api) -> None:
+    written = [api.post("/api/models", body).json for body in (HOSTED, LOCAL)]
     for _ in range(2):
-        assert listed(api) == [api.get(f"/api/models/{model['id']}").json for model in listed(api)]
+        assert [api.get(f"/api/models/{model['id']}").json for model in written] == written
+        assert sorted(listed(api), key=itemgetter("id")) == written
 
 
 def test_a_change_shows_in_the_next_list(api: Api, database: Database) -> None:
@@ -49,6 +50,7 @@ def test_an_operation_shows_while_it_lasts_and_not_after(api: Api, database: Dat
     with database.session() as session:
         operations.request_download(session, model_id, requested_by="t", request_id=None)
     assert listed(api)[0]["activeOperation"]["status"] == "Pending"
+    assert listed(api) == [api.get(f"/api/models/{model_id}").json]
     api.post(f"/api/models/{model_id}/cancel-download")
     (after,) = listed(api)
     assert (after["activeOperation"], after["downloadStatus"]) == (None, "Canceled")
@@ -72,10 +74,11 @@ def test_what_is_kept_is_bounded_and_the_longest_unread_goes_first(
     assert [key[0] for key in kept(api)._texts] == [1, 3]
 
 
-def test_a_model_that_goes_between_two_looks_is_left_out(
+def test_a_model_that_goes_between_two_looks_is_left_out_or_not_found(
     api: Api, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.post("/api/models", LOCAL)
+    other_id = api.post("/api/models", HOSTED).json["id"]
     real = registry.several
 
     def delete_then_look(session: Any, model_ids: Any) -> Any:
@@ -85,4 +88,6 @@ def test_a_model_that_goes_between_two_looks_is_left_out(
         return real(session, model_ids)
 
     monkeypatch.setattr(registry, "several", delete_then_look)
+    answer = api.get(f"/api/models/{other_id}")
+    assert (answer.status_code, answer.json["code"]) == (404, "MODEL_NOT_FOUND")
     assert listed(api) == []
