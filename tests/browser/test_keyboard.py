@@ -172,6 +172,7 @@ def test_where_a_row_was_deleted_the_keyboard_goes_on(
         page.keyboard.press("End")
         page.keyboard.press("Enter")
         question = page.get_by_role("dialog", name=f"Delete {name}?")
+        expect(page.locator("[role=menu]")).to_have_count(0)  # it fades, and must not take the keyboard back
         expect(question.get_by_role("button", name="Keep model")).to_be_focused()
         tab_to(question.get_by_role("button", name=re.compile("^Delete")))
         page.keyboard.press("Enter")

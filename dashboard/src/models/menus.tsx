@@ -42,7 +42,7 @@ export default function Menus({ menu }: { menu: OpenMenu | null }) {
             ref={popup}
             className={styles.menu}
             aria-label={shown.anchor.getAttribute('aria-label') ?? shown.anchor.textContent}
-            finalFocus={() => shown.anchor}
+            finalFocus={() => isStillAt(popup.current) && shown.anchor}
           >
             {shown.kind === 'model' && <ModelItems model={shown.model} />}
             {shown.kind === 'repository' && <RepositoryItems repo={shown.repo} />}
@@ -52,6 +52,12 @@ export default function Menus({ menu }: { menu: OpenMenu | null }) {
       </Menu.Portal>
     </Menu.Root>
   )
+}
+
+/** A menu fades: what it has opened may have the keyboard long before it is gone, and keeps it. */
+function isStillAt(popup: HTMLElement | null): boolean {
+  const { activeElement, body } = document
+  return activeElement === body || (popup?.contains(activeElement) ?? false)
 }
 
 /** A subscription for each of a thousand buttons would be dear, so the menu itself marks the one that it hangs on. */
