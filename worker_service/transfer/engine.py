@@ -194,9 +194,8 @@ class Transfer:
     def _reuse(self) -> None:
         """Link in what other repositories have: what comes so takes no room, and is not fetched."""
         missing = {job.file.oid: job for job in self._jobs if job.stage is not Stage.DONE}
-        self._is_reusing = True
         for oid, folders in self._elsewhere.find(missing).items():
-            job = missing[oid]
+            job, self._is_reusing = missing[oid], True
             if self._elsewhere.bring(job.file, folders, self._check_stop):
                 job.stage, job.reused = Stage.DONE, job.file.size
         self._room.sync_blobs()
