@@ -31,11 +31,11 @@ def arrives(shop: Workshop, **options) -> None:
 
 
 PASSING = {
-    # More often than a file may fail without gaining a byte; a small one, fetched whole, gains none by a part.
+    # More often than a file may fail that gains nothing; a small one, fetched whole, gains nothing by a part.
     "cut": {"kind": "cut", "path_glob": "model*", "after_bytes": 5000, "times": 4},
     "reset": {"kind": "cut", "path_glob": "model*", "after_bytes": 5000, "times": 4, "reset": True},
-    "cut-while-small": {"kind": "cut", "path_glob": "vocab*", "after_bytes": 5000, "times": 2},
-    "reset-while-small": {"kind": "cut", "path_glob": "vocab*", "after_bytes": 5000, "times": 2, "reset": True},
+    "cut-small": {"kind": "cut", "path_glob": "vocab*", "after_bytes": 5000, "times": 2},
+    "reset-small": {"kind": "cut", "path_glob": "vocab*", "after_bytes": 5000, "times": 2, "reset": True},
     "cut-before-the-answer": {"kind": "cut", "after_bytes": -1, "times": 2},
     "stall": {"kind": "stall", "after_bytes": 5000, "times": 2},
     "unavailable": {"kind": "status", "status": 503, "times": 2},
