@@ -112,6 +112,8 @@ def test_each_volume_keeps_what_has_begun_there(several: Stack) -> None:
     _start(stack, "two")
     done = stack.wait_status(victim, "Downloaded")
     assert (done["attempt"], done["volume"]) == (2, "two")
+    for model in models:  # a second one may have begun on that volume
+        stack.wait_status(model, "Downloaded")
     name = victim["modelFile"]
     assert stack.hub.bytes_served(name) <= SIZE + 16 * 1024 * 1024
     victim = stack.get(f"/api/models/{victim['id']}")
