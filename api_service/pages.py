@@ -9,21 +9,31 @@ from sqlalchemy.orm import Session
 
 from shared import row_counts
 
+# How many rows before a page make it worth a second look at the table; with fewer, that costs more to plan.
+_DEEP = 500
+
 
 def page_of(session: Session, query: Select[Any], *, page: int, page_size: int) -> tuple[Sequence[Any], str]:
     """One page of what a query of one column finds; see `rows_of_page`."""
-    rows, header = rows_of_page(session, paged(query), page=page, page_size=page_size)
+    wanted = paged(query, deep=is_deep(page, page_size))
+    rows, header = rows_of_page(session, wanted, page=page, page_size=page_size)
     return [row[0] for row in rows], header
 
 
-def paged(query: Select[Any]) -> Select[Any]:
+def is_deep(page: int, page_size: int) -> bool:
+    """Whether so much stands before a page that it is found faster by its ids."""
+    return (page - 1) * page_size > _DEEP
+
+
+def paged(query: Select[Any], *, deep: bool) -> Select[Any]:
     """The query for `rows_of_page`, which may be kept and asked for any page: it brings its `total` along.
 
-    The page of a table is found by its ids: what stands before it is skipped, not read with all its columns.
+    `deep`: the page of a table is found by its ids; what stands before it is skipped, not read with all its
+    columns.
     """
     tables, total = query.get_final_froms(), _total(query).label("total")
     key = tables[0].c.get("id") if len(tables) == 1 and isinstance(tables[0], Table) else None
-    if key is None:
+    if key is None or not deep:
         return _cut(query.add_columns(total))
     ids = _cut(query.with_only_columns(key)).correlate(None)
     return query.add_columns(total).where(key.in_(ids))

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Select, bindparam, func, or_, select
 from api_service import providers
 from api_service.blueprint import Blueprint
 from api_service.errors import usage_facts
-from api_service.pages import PAGINATION_HEADERS, paged, rows_of_page
+from api_service.pages import PAGINATION_HEADERS, is_deep, paged, rows_of_page
 from api_service.parts import asked_by, audited, parts
 from api_service.rendered import version
 from api_service.replies import announce, model_body, operation_bodies
@@ -73,8 +73,9 @@ _ONE = select(*version()).where(Model.id == bindparam("model"))
 def list_models(query: dict[str, Any]) -> Any:
     """List models: filtered, sorted and paged by the server."""
     here, page, page_size = parts(), query.pop("page"), query.pop("page_size")
+    wanted = _wanted(deep=is_deep(page, page_size), **query)
     with here.database.reading() as connection:
-        found, header = rows_of_page(connection, _wanted(**query), page=page, page_size=page_size)
+        found, header = rows_of_page(connection, wanted, page=page, page_size=page_size)
     texts = here.rendered.texts(here.database, found)
     return Response(
         b"[" + b",".join(texts) + b"]", mimetype="application/json", headers={"X-Pagination": header}
@@ -198,9 +199,9 @@ def _told(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _wanted(**query: Any) -> Select[Any]:
+def _wanted(*, deep: bool, **query: Any) -> Select[Any]:
     # To build a query takes as long as to ask it, and most lists are asked for again and again.
-    return paged(_sorted(_filtered(query), query["sort"]).with_only_columns(*version()))
+    return paged(_sorted(_filtered(query), query["sort"]).with_only_columns(*version()), deep=deep)
 
 
 def _filtered(query: dict[str, Any]) -> Select[Model]:
