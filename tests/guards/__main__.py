@@ -23,8 +23,8 @@ GUARDS = [
     (
         "wrong bytes are never published (the checksum)",
         "worker_service/transfer/verify.py",
-        "    return digest.hexdigest() == oid\n",
-        "    return True\n",
+        "        done += count\n    return digest.hexdigest() == oid\n",
+        "        done += count\n    return True\n",
         "tests/worker_service/transfer/test_faults.py::test_bytes_that_are_always_wrong_are_never_published",
     ),
     (
@@ -153,7 +153,7 @@ GUARDS = [
     (
         "a session ends",
         "shared/callers.py",
-        "            SignInSession.expires_at > func.now(),\n",
+        "        SignInSession.expires_at > func.now(),\n",
         "",
         "tests/api_service/routes/test_auth.py::test_a_session_ends_by_itself",
     ),
