@@ -42,7 +42,7 @@ export default function Menus({ menu }: { menu: OpenMenu | null }) {
             ref={popup}
             className={styles.menu}
             aria-label={shown.anchor.getAttribute('aria-label') ?? shown.anchor.textContent}
-            finalFocus={() => isStillAt(popup.current) && shown.anchor}
+            finalFocus={() => mayReturnFocus(popup.current) && shown.anchor}
           >
             {shown.kind === 'model' && <ModelItems model={shown.model} />}
             {shown.kind === 'repository' && <RepositoryItems repo={shown.repo} />}
@@ -54,8 +54,9 @@ export default function Menus({ menu }: { menu: OpenMenu | null }) {
   )
 }
 
-/** A menu fades: what it has opened may have the keyboard long before it is gone, and keeps it. */
-function isStillAt(popup: HTMLElement | null): boolean {
+/** Whether the keyboard is at the menu, or nowhere. A menu fades: what it has opened may have the keyboard long before
+ * it is gone, and keeps it. */
+function mayReturnFocus(popup: HTMLElement | null): boolean {
   const { activeElement, body } = document
   return activeElement === body || (popup?.contains(activeElement) ?? false)
 }
